@@ -1,0 +1,1 @@
+"""DataHub ingestion source `aws-lineage`: column-level lineage of Glue, Athena and Redshift."""

@@ -1,0 +1,60 @@
+"""What ran: one record a statement text of a query history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from collections.abc import Mapping
+
+from datahub_aws_lineage.model.names import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class SqlContext:
+    """The names under which SQL is read.
+
+    Athena: `default_catalog` and `default_database` of the query execution context.
+    Redshift: `default_catalog` is the connected database, `search_path` the schemas in order.
+    `default_database` is the first place of an unqualified name in both.
+    """
+
+    dialect: Dialect
+    default_catalog: str
+    default_database: str
+    search_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """A half-open window in UTC: `start <= t < end`; both aware."""
+
+    start: datetime
+    end: datetime
+
+    def __contains__(self, moment: object) -> bool:
+        return isinstance(moment, datetime) and self.start <= moment < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRecord:
+    """One executed statement text (it may hold several statements).
+
+    `source` names where it was read (`athena-api`, `redshift-data-api`, `redshift-audit-log`, `redshift-file`).
+    `session` groups what shares temporary tables and `search_path`; None where every record stands alone (Athena).
+    `succeeded` is None where the log cannot say (the audit log records statements before they run).
+    `actor` is a user name or ARN as the log gives it. Times are aware, UTC. `truncated` marks text known to be cut.
+    """
+
+    query_id: str
+    text: str
+    context: SqlContext
+    started_at: datetime
+    source: str
+    ended_at: datetime | None = None
+    actor: str | None = None
+    session: str | None = None
+    transaction: str | None = None
+    succeeded: bool | None = True
+    truncated: bool = False
+    work_group: str | None = None
+    statistics: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,46 @@
+"""Packaging of datahub-aws-lineage. The version stands in `datahub_aws_lineage/version.py` alone."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION: dict[str, str] = {}
+exec((HERE / "datahub_aws_lineage" / "version.py").read_text(encoding="utf-8"), VERSION)
+
+setup(
+    name="datahub-aws-lineage",
+    version=VERSION["__version__"],
+    description="DataHub ingestion source: column-level lineage of AWS Glue, Athena and Redshift",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    packages=find_packages(include=["datahub_aws_lineage", "datahub_aws_lineage.*"]),
+    package_data={"datahub_aws_lineage": ["py.typed"]},
+    install_requires=[
+        # The `sql-parser` extra carries DataHub's own pin of sqlglot, which this package follows.
+        "acryl-datahub[datahub-rest,sql-parser]>=1.7.0",
+        "boto3>=1.34",
+        "pydantic>=2",
+    ],
+    extras_require={
+        "dev": [
+            "boto3-stubs[athena,glue,redshift,redshift-data,redshift-serverless,s3,sts]",
+            "cid-cmd>=4.4",
+            "freezegun",
+            "hypothesis",
+            "moto[athena,glue,s3,server,sts]>=5",
+            "mypy>=1.11",
+            "pytest>=8",
+            "pytest-cov",
+            "ruff",
+            "types-PyYAML",
+        ]
+    },
+    entry_points={
+        "datahub.ingestion.source.plugins": ["aws-lineage = datahub_aws_lineage.source:AwsLineageSource"],
+        "console_scripts": ["datahub-aws-lineage = datahub_aws_lineage.cli:main"],
+    },
+)
