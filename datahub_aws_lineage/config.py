@@ -1,0 +1,280 @@
+"""The recipe, as pydantic models. An unknown key, or a setting that would do nothing, is an error that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from datahub.configuration.common import AllowDenyPattern, ConfigModel
+from datahub.configuration.config_loader import load_config_file
+from datahub.configuration.source_common import EnvConfigMixin, PlatformInstanceConfigMixin
+from datahub.configuration.time_window_config import BaseTimeWindowConfig
+from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageConfigMixin
+from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
+from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
+from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from datahub_aws_lineage.errors import ConfigurationError
+from datahub_aws_lineage.model.queries import TimeWindow
+
+SOURCE_TYPE = "aws-lineage"
+QueryText = Literal["full", "masked", "none"]
+
+
+def _reject_unused(model: ConfigModel, keys: tuple[str, ...], because: str) -> None:
+    """Raises ValueError for each of `keys` that the recipe sets although nothing would read it."""
+    unused = [key for key in keys if key in model.model_fields_set]
+    if unused:
+        raise ValueError(f"{', '.join(unused)}: no effect, because {because}; remove it")
+
+
+class GlueConfig(ConfigModel):
+    """The Glue Data Catalog: databases, tables and views."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Read the Glue Data Catalog. Its schemas let `*` and bare columns be resolved.",
+    )
+    catalog_id: str | None = Field(
+        default=None, description="Account id of the catalog to read. Default: the account of the credentials."
+    )
+    include_storage_lineage: bool = Field(
+        default=True, description="Link each table to its S3 location, column by column."
+    )
+    include_views: bool = Field(default=True, description="Parse the SQL of views into lineage.")
+
+    @model_validator(mode="after")
+    def _no_idle_settings(self) -> Self:
+        if not self.enabled:
+            _reject_unused(self, ("catalog_id", "include_storage_lineage", "include_views"), "glue.enabled is false")
+        return self
+
+
+class CatalogPlatform(ConfigModel):
+    """The DataHub platform behind a catalog that Athena reaches through a connector."""
+
+    platform: str = Field(min_length=1, description="DataHub platform of the catalog's tables, such as `mysql`.")
+    platform_instance: str | None = Field(default=None, description="Its platform instance, as its own source has it.")
+
+
+class AthenaConfig(ConfigModel):
+    """Athena: the query history of the work groups."""
+
+    enabled: bool = Field(default=True, description="Read Athena.")
+    include_query_history: bool = Field(
+        default=True, description="Read the statements that ran between `start_time` and `end_time` (45 days at most)."
+    )
+    work_group_pattern: AllowDenyPattern = Field(
+        default_factory=AllowDenyPattern.allow_all, description="Work groups whose history is read, by name."
+    )
+    catalogs: dict[str, CatalogPlatform] = Field(
+        default_factory=dict,
+        description="Platform of each further data catalog, by its name in Athena. "
+        "Tables of a catalog that is not listed are named on platform `athena`.",
+    )
+
+    @property
+    def reads_history(self) -> bool:
+        return self.enabled and self.include_query_history
+
+    @field_validator("catalogs", mode="after")
+    @classmethod
+    def _lower_case_names(cls, catalogs: dict[str, CatalogPlatform]) -> dict[str, CatalogPlatform]:
+        lowered = {name.lower(): platform for name, platform in catalogs.items()}
+        if len(lowered) < len(catalogs):
+            raise ValueError("two names differ only in case; Athena does not tell them apart")
+        if "awsdatacatalog" in lowered:
+            raise ValueError("awsdatacatalog is the account's own Glue catalog and needs no entry")
+        return lowered
+
+    @model_validator(mode="after")
+    def _no_idle_settings(self) -> Self:
+        if not self.enabled:
+            _reject_unused(self, ("include_query_history", "work_group_pattern"), "athena.enabled is false")
+        elif not self.include_query_history:
+            _reject_unused(self, ("work_group_pattern",), "athena.include_query_history is false")
+        return self
+
+
+class SystemViewsLog(ConfigModel):
+    """The warehouse's own SYS_QUERY_HISTORY and SYS_QUERY_TEXT, read through the Data API."""
+
+    type: Literal["system_views"] = Field(description="Read `SYS_QUERY_HISTORY` through the Data API.")
+
+
+class AuditLog(ConfigModel):
+    """The user-activity audit log that a provisioned cluster writes to S3."""
+
+    type: Literal["audit_log"] = Field(description="Read the user-activity audit log from S3.")
+    bucket: str = Field(min_length=1, description="Bucket that the cluster logs to.")
+    prefix: str = Field(default="", description="Key prefix in front of `AWSLogs/`.")
+
+
+class FileLog(ConfigModel):
+    """A query log that somebody exported."""
+
+    type: Literal["file"] = Field(description="Read an exported log.")
+    path: str = Field(min_length=1, description="A `.csv`, `.jsonl` or audit `.log` file, each also gzipped (`.gz`).")
+
+
+QueryLog = Annotated[SystemViewsLog | AuditLog | FileLog, Field(discriminator="type")]
+
+
+class RedshiftConfig(PlatformInstanceConfigMixin):
+    """One Redshift warehouse: a serverless work group or a provisioned cluster."""
+
+    name: str = Field(min_length=1, description="What reports call this warehouse; unique within the recipe.")
+    work_group: str | None = Field(default=None, description="Serverless work group, for the Data API.")
+    cluster_identifier: str | None = Field(default=None, description="Provisioned cluster, for the Data API.")
+    database_user: str | None = Field(default=None, description="Database user for temporary credentials (cluster).")
+    secret_arn: str | None = Field(default=None, description="Secrets Manager secret that holds the database login.")
+    databases: list[str] = Field(
+        default=["dev"],
+        min_length=1,
+        description="Databases to read; the first is the one that names in a log without a database belong to.",
+    )
+    include_catalog: bool = Field(
+        default=True, description="Read tables, views and external schemas through the Data API."
+    )
+    query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
+
+    @property
+    def has_data_api(self) -> bool:
+        return self.work_group is not None or self.cluster_identifier is not None
+
+    @property
+    def reads_catalog(self) -> bool:
+        return self.has_data_api and self.include_catalog
+
+    @field_validator("databases", mode="after")
+    @classmethod
+    def _lower_case_databases(cls, databases: list[str]) -> list[str]:
+        return list(dict.fromkeys(name.lower() for name in databases))
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.work_group and self.cluster_identifier:
+            raise ValueError(f"{self.name}: give work_group or cluster_identifier, not both")
+        if self.database_user and self.secret_arn:
+            raise ValueError(f"{self.name}: give database_user or secret_arn, not both")
+        if self.work_group:
+            _reject_unused(self, ("database_user",), "a work group takes its user from IAM or from secret_arn")
+        if self.cluster_identifier and not (self.database_user or self.secret_arn):
+            raise ValueError(f"{self.name}: cluster_identifier needs database_user or secret_arn to log in")
+        return self
+
+    @model_validator(mode="after")
+    def _no_idle_settings(self) -> Self:
+        if not self.has_data_api:
+            self._reject_what_needs_the_data_api()
+        if not self.reads_catalog and not self.query_logs:
+            raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")
+        return self
+
+    def _reject_what_needs_the_data_api(self) -> None:
+        because = "neither work_group nor cluster_identifier is given"
+        _reject_unused(self, ("database_user", "secret_arn", "include_catalog"), because)
+        if any(isinstance(log, SystemViewsLog) for log in self.query_logs):
+            raise ValueError(f"{self.name}: query_logs of type system_views need work_group or cluster_identifier")
+
+
+class AwsLineageConfig(
+    StatefulIngestionConfigBase[StatefulStaleMetadataRemovalConfig],
+    PlatformInstanceConfigMixin,
+    EnvConfigMixin,
+    BaseTimeWindowConfig,
+    IncrementalLineageConfigMixin,
+):
+    """Configuration of the source `aws-lineage`."""
+
+    aws_config: AwsConnectionConfig = Field(
+        default_factory=lambda: AwsConnectionConfig.model_validate({}),
+        description="Connection to AWS, as in DataHub's other AWS sources. Default: boto3's own credential chain.",
+    )
+    snapshot: str | None = Field(
+        default=None, description="Folder of a recorded account to replay; then AWS is never called."
+    )
+    database_pattern: AllowDenyPattern = Field(
+        default_factory=AllowDenyPattern.allow_all, description="Glue databases to read, by name."
+    )
+    table_pattern: AllowDenyPattern = Field(
+        default_factory=AllowDenyPattern.allow_all,
+        description="Tables to read: `database.table` of Glue, `database.schema.table` of Redshift.",
+    )
+    user_pattern: AllowDenyPattern = Field(
+        default_factory=AllowDenyPattern.allow_all,
+        description="Users whose statements count. Statements whose log does not name a user (Athena's) always count.",
+    )
+    query_pattern: AllowDenyPattern = Field(
+        default_factory=AllowDenyPattern.allow_all, description="Statements that count, by their text."
+    )
+    include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
+    incremental_lineage: bool = Field(
+        default=True,
+        description="Add lineage to what DataHub has (as patches), so that edges of other writers survive. "
+        "When false, each run replaces the lineage of every dataset it writes.",
+    )
+    query_text: QueryText = Field(
+        default="full",
+        description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities).",
+    )
+    stateful_ingestion: StatefulStaleMetadataRemovalConfig | None = Field(
+        default=None, description="Removal of what an earlier run found and this one does not."
+    )
+    glue: GlueConfig = Field(default_factory=GlueConfig, description="The Glue Data Catalog.")
+    athena: AthenaConfig = Field(default_factory=AthenaConfig, description="Athena's query history.")
+    redshift: list[RedshiftConfig] = Field(default_factory=list, description="Redshift warehouses, one entry each.")
+
+    @property
+    def window(self) -> TimeWindow:
+        return TimeWindow(self.start_time, self.end_time)
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> Self:
+        if self.start_time >= self.end_time:
+            raise ValueError(f"start_time {self.start_time} is not before end_time {self.end_time}")
+        return self
+
+    @model_validator(mode="after")
+    def _snapshot_needs_no_connection(self) -> Self:
+        if self.snapshot is not None:
+            unused = sorted(self.aws_config.model_fields_set)
+            if unused:
+                raise ValueError(
+                    f"aws_config.{', aws_config.'.join(unused)}: no effect, because snapshot replays a recording "
+                    "and AWS is never called; remove it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _warehouse_names_are_unique(self) -> Self:
+        names = [warehouse.name for warehouse in self.redshift]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"redshift: name {', '.join(repeated)} is given more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Self:
+        if not (self.glue.enabled or self.athena.reads_history or self.redshift):
+            raise ValueError("nothing to read: glue and athena are disabled and redshift is empty")
+        return self
+
+
+def parse_recipe(recipe: dict[str, Any], origin: str) -> AwsLineageConfig:
+    """The configuration of this source within a whole recipe.
+
+    Raises ConfigurationError when the recipe is of another source; pydantic's ValidationError when it is not valid.
+    """
+    source = recipe.get("source")
+    kind = source.get("type") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or kind != SOURCE_TYPE:
+        raise ConfigurationError(f"{origin}: source.type is {kind!r}; expected {SOURCE_TYPE!r}")
+    return AwsLineageConfig.model_validate(source.get("config") or {})
+
+
+def load_recipe(path: Path) -> AwsLineageConfig:
+    """Reads a recipe as `datahub ingest` does, with `${VARIABLE}` filled in from the environment."""
+    return parse_recipe(load_config_file(path), str(path))
