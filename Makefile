@@ -1,0 +1,58 @@
+# Every target works from a fresh clone: what it needs is installed into .venv first. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUTPUT := output
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
+
+export DATAHUB_TELEMETRY_ENABLED := false
+
+.PHONY: help demo test lint format golden record clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json and say what came out
+	@mkdir -p $(OUTPUT)
+	@echo "Running: datahub ingest -c recipes/demo.yml"
+	@$(BIN)/datahub ingest -c recipes/demo.yml --report-to $(OUTPUT)/demo-report.json > $(OUTPUT)/demo.log 2>&1 \
+		|| { tail -n 40 $(OUTPUT)/demo.log; echo "The run failed; the whole log is $(OUTPUT)/demo.log"; exit 1; }
+	@$(BIN)/datahub-aws-lineage report $(OUTPUT)/demo.json --run $(OUTPUT)/demo-report.json
+
+test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.developed ## Check style (ruff) and types (mypy)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.developed ## Rewrite the code in the project's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+golden: $(VENV)/.developed ## Write the golden files anew; read their diff before committing it
+	@$(BIN)/python -m pytest tests/integration --update-golden-files
+
+clean: ## Remove .venv, output and caches
+	@rm -rf $(VENV) $(OUTPUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+# The demo runs what a user would install; the developer's editable install takes its place and serves the demo too.
+$(VENV)/.installed: $(VENV)/bin/python setup.py $(SOURCES)
+	@[ -e $(VENV)/.developed ] || { echo "Installing datahub-aws-lineage ..."; $(PIP) .; }
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/bin/python setup.py
+	@echo "Installing datahub-aws-lineage with its development tools ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
