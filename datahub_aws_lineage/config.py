@@ -20,6 +20,9 @@ from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.queries import TimeWindow
 
 SOURCE_TYPE = "aws-lineage"
+PATIENT_RETRIES = {"aws_retry_mode": "adaptive", "aws_retry_num": 9}
+"""Athena allows a whole account five list calls a second; DataHub's default gives up too early for that."""
+
 QueryText = Literal["full", "masked", "none"]
 
 
@@ -230,6 +233,13 @@ class AwsLineageConfig(
     @property
     def window(self) -> TimeWindow:
         return TimeWindow(self.start_time, self.end_time)
+
+    def client_config(self) -> Any:
+        """The `botocore.config.Config` of aws_config. Without retry options of the recipe, retries are patient."""
+        connection = self.aws_config
+        if not {"aws_retry_num", "aws_retry_mode"} & connection.model_fields_set:
+            connection = connection.model_copy(update=PATIENT_RETRIES)
+        return connection._aws_config()
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
