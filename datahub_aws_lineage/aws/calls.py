@@ -124,8 +124,9 @@ def _translated(client: BaseClient, operation: str) -> Iterator[None]:
             # A signature mismatch quotes the signed request, session token included: the cause must not be logged.
             raise error from None
         raise error from e
-    except ResponseParserError as e:
-        raise MalformedError(f"{iam_action(client, operation)}: the response cannot be read: {e}") from e
+    except ResponseParserError:
+        # botocore quotes the body, and that of STS holds credentials: neither text nor cause goes on.
+        raise MalformedError(f"{iam_action(client, operation)}: the response cannot be read") from None
     except boto.BotoCoreError as e:
         raise _from_botocore(iam_action(client, operation), e) from e
 
@@ -163,4 +164,4 @@ def _from_botocore(action: str, e: boto.BotoCoreError) -> AwsLineageError:
         case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError():
             return RetriableError(f"{action}: {e}")
         case _:
-            return ConfigurationError(f"{action}: {name}: {e}")
+            return ConfigurationError(f"{action}: {name}: {str(e)[:_MESSAGE_LIMIT]}")
