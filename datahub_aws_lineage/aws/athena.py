@@ -196,15 +196,15 @@ def _context(execution: QueryExecutionTypeDef) -> SqlContext:
 
 def _statistics(execution: QueryExecutionTypeDef) -> Mapping[str, str]:
     """Scalars of `Statistics` under their own names, with the statement's types and where its result lies."""
-    kept = {key: str(value) for key, value in execution.get("Statistics", {}).items() if not isinstance(value, dict)}
-    for key, value in (
-        ("StatementType", execution.get("StatementType")),
-        ("SubstatementType", execution.get("SubstatementType")),
-        ("OutputLocation", execution.get("ResultConfiguration", {}).get("OutputLocation")),
-    ):
-        if value:
-            kept[key] = value
-    return kept
+    statistics = {
+        key: str(value) for key, value in execution.get("Statistics", {}).items() if not isinstance(value, dict)
+    }
+    described = {
+        "StatementType": execution.get("StatementType"),
+        "SubstatementType": execution.get("SubstatementType"),
+        "OutputLocation": execution.get("ResultConfiguration", {}).get("OutputLocation"),
+    }
+    return statistics | {key: value for key, value in described.items() if value}
 
 
 def _utc(moment: datetime | None) -> datetime | None:
