@@ -1,0 +1,5 @@
+"""An AWS account, recorded to a folder at the level of the wire, and replayed from it."""
+
+from datahub_aws_lineage.snapshot.recording import Recording, RecordingWriter
+
+__all__ = ["Recording", "RecordingWriter"]
