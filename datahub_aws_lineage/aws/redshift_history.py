@@ -1,0 +1,213 @@
+"""Statements that ran on a Redshift warehouse, from its system views through the Data API.
+
+Source: Amazon Redshift Database Developer Guide, SYS_QUERY_HISTORY, SYS_QUERY_TEXT and SYS_TRANSACTION_HISTORY, which
+provisioned clusters and serverless work groups both have and which keep seven days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import groupby
+from typing import TypeAlias
+
+from datahub_aws_lineage.aws import redshift_data, redshift_sql
+from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi, ResultTooLargeError, Value
+from datahub_aws_lineage.aws.redshift_sessions import SessionNames, session_context
+from datahub_aws_lineage.aws.redshift_text import SYS_ROW_WIDTH, parse_timestamp, restore_line_ends, stitch
+from datahub_aws_lineage.errors import AccessDeniedError, RetriableError, SkippableError
+from datahub_aws_lineage.model.ports import Diagnostics
+from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
+
+PERMISSIONS: tuple[str, ...] = redshift_data.PERMISSIONS
+SOURCE = "redshift-data-api"
+
+DEFAULT_SLICE = timedelta(days=1)
+SHORTEST_SLICE = timedelta(minutes=1)
+RETENTION = timedelta(days=7)
+"""What the system views keep ("System tables and views reference", cm_chap_system-tables)."""
+
+_FAILED = {"failed", "canceled"}
+_Row: TypeAlias = dict[str, Value]
+
+
+class SystemViewHistoryReader:
+    """Reads the statements that began within `window`, in time order, and that succeeded.
+
+    The window is read in slices, so that no result nears the Data API's 500 MB; a slice that is still too large is
+    halved. `databases` are the connected databases whose statements count; the first is the one to log in to.
+    """
+
+    def __init__(
+        self,
+        api: RedshiftDataApi,
+        diagnostics: Diagnostics,
+        window: TimeWindow,
+        databases: tuple[str, ...],
+        *,
+        slice_length: timedelta = DEFAULT_SLICE,
+    ) -> None:
+        self._api = api
+        self._diagnostics = diagnostics
+        self._window = window
+        self._databases = frozenset(name.lower() for name in databases)
+        self._login_database = databases[0]
+        self._slice_length = slice_length
+        self._sessions = SessionNames()
+        self._users: dict[str, str] = {}
+        self._sees_transactions = False
+
+    def read_queries(self) -> Iterator[QueryRecord]:
+        """Yields one record a statement. What cannot be read is reported and left out; only FatalError is raised."""
+        try:
+            self._look_around()
+            for span in slices(self._window, self._slice_length):
+                yield from self._read_span(span)
+        except AccessDeniedError as e:
+            self._diagnostics.warning("Redshift query history is denied", f"{e.permission}: {e}")
+        except (SkippableError, RetriableError) as e:
+            self._diagnostics.failure("Redshift query history cannot be read to its end", str(e))
+
+    def _look_around(self) -> None:
+        self._check_visibility()
+        self._check_retention()
+        self._users = {str(row["user_id"]): str(row["user_name"]) for row in self._query(redshift_sql.USERS)}
+
+    def _check_visibility(self) -> None:
+        user = next(self._query(redshift_sql.VISIBILITY), None)
+        if user is None:
+            return
+        self._sees_transactions = bool(user["superuser"])
+        if self._sees_transactions:
+            return
+        self._diagnostics.skipped(
+            "denied",
+            "redshift transaction history",
+            "SYS_TRANSACTION_HISTORY is for superusers: roll-backs are known by their ROLLBACK statements alone",
+        )
+        if str(user["syslog_access"]).strip().upper() != "UNRESTRICTED":
+            self._diagnostics.warning(
+                "Redshift shows this user its own statements only",
+                f"A superuser can change that: ALTER USER {user['user_name']} SYSLOG ACCESS UNRESTRICTED",
+            )
+
+    def _check_retention(self) -> None:
+        row = next(self._query(redshift_sql.RETENTION), None)
+        if row is None or row["oldest"] is None:
+            return
+        oldest, now = _moment(row["oldest"]), _moment(row["now"])
+        if self._window.start < oldest and self._window.start < now - RETENTION:
+            self._diagnostics.truncated(
+                "redshift history", f"asked from {self._window.start.isoformat()}, kept since {oldest.isoformat()}"
+            )
+
+    def _read_span(self, span: TimeWindow) -> Iterator[QueryRecord]:
+        bounds = {"window_start": _bound(span.start), "window_end": _bound(span.end)}
+        try:
+            rows = self._query(redshift_sql.HISTORY, bounds)
+        except ResultTooLargeError as e:
+            yield from self._read_halves(span, e)
+            return
+        rolled_back = self._rolled_back(bounds)
+        for _, group in groupby(rows, key=lambda row: row["query_id"]):
+            record = self._record(list(group), rolled_back)
+            if record is not None:
+                self._diagnostics.seen("redshift statements")
+                yield record
+
+    def _read_halves(self, span: TimeWindow, error: ResultTooLargeError) -> Iterator[QueryRecord]:
+        if span.end - span.start <= SHORTEST_SLICE:
+            self._diagnostics.truncated(
+                "redshift history", f"{span.start.isoformat()} to {span.end.isoformat()}: {error}"
+            )
+            return
+        for half in slices(span, (span.end - span.start) / 2):
+            yield from self._read_span(half)
+
+    def _rolled_back(self, bounds: dict[str, str]) -> frozenset[str]:
+        if not self._sees_transactions:
+            return frozenset()
+        return frozenset(str(row["transaction_id"]) for row in self._query(redshift_sql.ROLLED_BACK, bounds))
+
+    def _record(self, rows: list[_Row], rolled_back: frozenset[str]) -> QueryRecord | None:
+        head = rows[0]
+        query_id = str(head["query_id"])
+        if not self._counts(head, rolled_back):
+            return None
+        try:
+            text, missing = stitch([_piece(row) for row in rows], SYS_ROW_WIDTH)
+            record = self._build(head, restore_line_ends(text), truncated=missing)
+        except (KeyError, TypeError, ValueError) as e:
+            self._diagnostics.skipped("malformed", "redshift query", f"{query_id}: {e}")
+            return None
+        if record.text.startswith(redshift_sql.OWN_STATEMENT_MARK):
+            return None
+        if missing:
+            self._diagnostics.truncated("redshift query", f"{query_id}: rows of its text are missing")
+        return record
+
+    def _counts(self, head: _Row, rolled_back: frozenset[str]) -> bool:
+        query_id, status = str(head["query_id"]), str(head["status"]).lower()
+        if str(head["database_name"]).lower() not in self._databases:
+            self._diagnostics.skipped("filtered", "redshift query", f"{query_id} in database {head['database_name']}")
+        elif status in _FAILED:
+            self._diagnostics.skipped("failed_statement", "redshift query", f"{query_id}: {status}")
+        elif status != "success":
+            self._diagnostics.skipped("outside_window", "redshift query", f"{query_id} has not ended: {status}")
+        elif str(head["transaction_id"]) in rolled_back:
+            self._diagnostics.skipped("rolled_back", "redshift query", query_id)
+        else:
+            return True
+        return False
+
+    def _build(self, head: _Row, text: str, *, truncated: bool) -> QueryRecord:
+        database = str(head["database_name"])
+        user_id = str(head["user_id"])
+        started_at = _moment(head["start_time"])
+        ended_at = _moment(head["end_time"]) if head["end_time"] else None
+        session = (database, user_id, str(head["session_id"]))
+        return QueryRecord(
+            query_id=str(head["query_id"]),
+            text=text,
+            context=session_context(database),
+            started_at=started_at,
+            ended_at=ended_at,
+            source=SOURCE,
+            actor=self._users.get(user_id),
+            session=self._sessions.name(session, started_at, ended_at),
+            transaction=str(head["transaction_id"]),
+            succeeded=True,
+            truncated=truncated,
+            statistics={"query_type": str(head["query_type"])} if head["query_type"] else {},
+        )
+
+    def _query(self, sql: str, parameters: dict[str, str] | None = None) -> Iterator[_Row]:
+        return self._api.query(sql, self._login_database, parameters)
+
+
+def slices(window: TimeWindow, length: timedelta) -> Iterator[TimeWindow]:
+    """Cuts `window` into consecutive windows of `length`, the last one shorter where it does not come out even."""
+    start = window.start
+    while start < window.end:
+        end = min(start + length, window.end)
+        yield TimeWindow(start, end)
+        start = end
+
+
+def _piece(row: _Row) -> tuple[int, str]:
+    if row["text"] is None or row["sequence"] is None:
+        raise ValueError("no text is kept for it")
+    return int(row["sequence"]), str(row["text"])
+
+
+def _bound(moment: datetime) -> str:
+    return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
+
+
+def _moment(value: Value) -> datetime:
+    return parse_timestamp(str(value))
+
+
+def probe(api: RedshiftDataApi, database: str) -> None:
+    """Reads one row of the views that the reader needs. Raises what `RedshiftDataApi.query` raises."""
+    next(api.query(redshift_sql.PROBE_HISTORY, database), None)
