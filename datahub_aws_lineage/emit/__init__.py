@@ -1,0 +1,1 @@
+"""Model values to DataHub's metadata change proposals: aspects, URNs, and what they hold."""

@@ -1,0 +1,142 @@
+"""Datasets: tables and views of a catalog, and S3 locations that lineage alone knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from datahub.emitter.mce_builder import make_ts_millis
+from datahub.emitter.mcp import MetadataChangeProposalWrapper
+from datahub.ingestion.source.common.subtypes import DatasetSubTypes
+from datahub.metadata.schema_classes import (
+    ContainerClass,
+    DataPlatformInstanceClass,
+    DatasetPropertiesClass,
+    OwnerClass,
+    OwnershipClass,
+    OwnershipTypeClass,
+    StatusClass,
+    SubTypesClass,
+    TimeStampClass,
+    ViewPropertiesClass,
+    _Aspect,
+)
+
+from datahub_aws_lineage.emit.schemas import schema_metadata
+from datahub_aws_lineage.emit.urns import (
+    container_key,
+    dataset_urn,
+    glue_arn,
+    platform_instance_urn,
+    platform_urn,
+    user_urn,
+)
+from datahub_aws_lineage.model.catalog import Table
+from datahub_aws_lineage.model.names import Dataset
+from datahub_aws_lineage.model.ports import Diagnostics
+
+
+def table_proposals(
+    table: Table,
+    dataset: Dataset,
+    *,
+    env: str,
+    region: str,
+    diagnostics: Diagnostics,
+    include_owner: bool = False,
+) -> Iterator[MetadataChangeProposalWrapper]:
+    """The aspects that describe a catalog table or view; `dataset` is what the resolver names it.
+
+    The container comes first: DataHub derives browse paths from it within the run of proposals of one dataset.
+    """
+    aspects: tuple[_Aspect | None, ...] = (
+        ContainerClass(container=container_key(table, dataset.instance, env).as_urn()),
+        StatusClass(removed=False),
+        SubTypesClass(typeNames=[DatasetSubTypes.VIEW if table.is_view else DatasetSubTypes.TABLE]),
+        _properties(table, dataset, region),
+        schema_metadata(table, dataset, diagnostics),
+        _view_properties(table),
+        _platform_instance(dataset),
+        _ownership(table) if include_owner else None,
+    )
+    urn = dataset_urn(dataset, env)
+    for aspect in aspects:
+        if aspect is not None:
+            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+
+
+def location_proposals(dataset: Dataset, *, env: str, primary: bool) -> Iterator[MetadataChangeProposalWrapper]:
+    """An S3 location (or a dataset of another platform) that is only an end of lineage edges.
+
+    Where no other source describes it, set `primary`: a status, a name and its platform make it a node of the lineage
+    graph (the UI hides datasets that do not exist). Where DataHub's `s3` source (or the database's own) runs, leave it
+    out: then nothing is said, the edges meet what that source emits, and its properties are not overwritten.
+    """
+    if not primary:
+        return
+    uri = f"s3://{dataset.name}" if dataset.platform == "s3" else None
+    aspects: tuple[_Aspect | None, ...] = (
+        StatusClass(removed=False),
+        DatasetPropertiesClass(name=dataset.name.rsplit("/", 1)[-1], qualifiedName=uri),
+        _platform_instance(dataset),
+    )
+    urn = dataset_urn(dataset, env)
+    for aspect in aspects:
+        if aspect is not None:
+            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+
+
+def _properties(table: Table, dataset: Dataset, region: str) -> DatasetPropertiesClass:
+    return DatasetPropertiesClass(
+        name=table.name.table,
+        qualifiedName=_qualified_name(table, dataset, region),
+        description=table.description,
+        customProperties=_custom_properties(table),
+        created=_timestamp(table.created_at),
+        lastModified=_timestamp(table.updated_at),
+    )
+
+
+def _qualified_name(table: Table, dataset: Dataset, region: str) -> str | None:
+    """An ARN for Glue, `database.schema.table` for Redshift, as DataHub's own sources have it."""
+    if table.platform == "redshift":
+        return dataset.name
+    if table.catalog_id is None:
+        return None
+    return glue_arn(region, table.catalog_id, table.name.database, table.name.table)
+
+
+def _custom_properties(table: Table) -> dict[str, str]:
+    """The catalog's parameters as they are; what this package adds goes by the names that DataHub's sources use.
+
+    Those are Glue's own spelling (`Location`, as in the API) and lower case for Redshift.
+    """
+    glue = table.platform == "glue"
+    added = {
+        "Location" if glue else "location": table.location,
+        "TableType" if glue else "table_type": table.table_type,
+        "TableFormat" if glue else "table_format": table.format if table.format != "redshift" else None,
+    }
+    return {**table.parameters, **{name: value for name, value in added.items() if value}}
+
+
+def _view_properties(table: Table) -> ViewPropertiesClass | None:
+    if table.view is None:
+        return None
+    return ViewPropertiesClass(materialized=table.view.materialized, viewLogic=table.view.sql, viewLanguage="SQL")
+
+
+def _platform_instance(dataset: Dataset) -> DataPlatformInstanceClass:
+    instance = platform_instance_urn(dataset.platform, dataset.instance) if dataset.instance else None
+    return DataPlatformInstanceClass(platform=platform_urn(dataset.platform), instance=instance)
+
+
+def _ownership(table: Table) -> OwnershipClass | None:
+    if not table.owner:
+        return None
+    kind = OwnershipTypeClass.DATAOWNER if table.platform == "glue" else OwnershipTypeClass.TECHNICAL_OWNER
+    return OwnershipClass(owners=[OwnerClass(owner=user_urn(table.owner), type=kind)])
+
+
+def _timestamp(moment: datetime | None) -> TimeStampClass | None:
+    return TimeStampClass(time=make_ts_millis(moment)) if moment is not None else None
