@@ -133,7 +133,7 @@ def _translated(client: BaseClient, operation: str) -> Iterator[None]:
 
 def _from_service(client: BaseClient, operation: str, e: boto.ClientError) -> AwsLineageError:
     code = str(e.response.get("Error", {}).get("Code", ""))
-    text = str(e.response.get("Error", {}).get("Message", ""))[:_MESSAGE_LIMIT]
+    text = " ".join(str(e.response.get("Error", {}).get("Message", "")).split())[:_MESSAGE_LIMIT]
     status = int(e.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     action = iam_action(client, operation)
     message = f"{action}: {code}: {text}"
