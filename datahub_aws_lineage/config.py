@@ -131,7 +131,9 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     name: str = Field(min_length=1, description="What reports call this warehouse; unique within the recipe.")
     work_group: str | None = Field(default=None, description="Serverless work group, for the Data API.")
     cluster_identifier: str | None = Field(default=None, description="Provisioned cluster, for the Data API.")
-    database_user: str | None = Field(default=None, description="Database user for temporary credentials (cluster).")
+    database_user: str | None = Field(
+        default=None, description="Database user of a cluster. Default: the IAM identity."
+    )
     secret_arn: str | None = Field(default=None, description="Secrets Manager secret that holds the database login.")
     databases: list[str] = Field(
         default=["dev"],
@@ -164,8 +166,6 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
             raise ValueError(f"{self.name}: give database_user or secret_arn, not both")
         if self.work_group:
             _reject_unused(self, ("database_user",), "a work group takes its user from IAM or from secret_arn")
-        if self.cluster_identifier and not (self.database_user or self.secret_arn):
-            raise ValueError(f"{self.name}: cluster_identifier needs database_user or secret_arn to log in")
         return self
 
     @model_validator(mode="after")

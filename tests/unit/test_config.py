@@ -69,7 +69,6 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         ({"redshift": [{**SERVERLESS, "cluster_identifier": "c"}]}, "work_group or cluster_identifier, not both"),
         ({"redshift": [{**SERVERLESS, "database_user": "u"}]}, "database_user: no effect"),
         ({"redshift": [{**CLUSTER, "secret_arn": "arn"}]}, "database_user or secret_arn, not both"),
-        ({"redshift": [{"name": "x", "cluster_identifier": "c"}]}, "needs database_user or secret_arn"),
         (
             {"redshift": [{"name": "x", "query_logs": [{"type": "system_views"}]}]},
             "x: query_logs of type system_views need work_group or cluster_identifier",
