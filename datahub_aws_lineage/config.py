@@ -119,7 +119,7 @@ class FileLog(ConfigModel):
     """A query log that somebody exported."""
 
     type: Literal["file"] = Field(description="Read an exported log.")
-    path: str = Field(min_length=1, description="A `.csv`, `.jsonl` or audit `.log` file, each also gzipped (`.gz`).")
+    path: str = Field(min_length=1, description="CSV, JSON lines or a user-activity log; gzipped or not.")
 
 
 QueryLog = Annotated[SystemViewsLog | AuditLog | FileLog, Field(discriminator="type")]
@@ -214,6 +214,11 @@ class AwsLineageConfig(
         default_factory=AllowDenyPattern.allow_all, description="Statements that count, by their text."
     )
     include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
+    include_s3_datasets: bool = Field(
+        default=True,
+        description="Emit a bare dataset (name and status) for each S3 location that lineage mentions; without one, "
+        "DataHub's graph leaves the location out. Set to false where DataHub's `s3` source describes them.",
+    )
     incremental_lineage: bool = Field(
         default=True,
         description="Add lineage to what DataHub has (as patches), so that edges of other writers survive. "
