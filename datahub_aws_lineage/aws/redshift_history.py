@@ -6,7 +6,7 @@ provisioned clusters and serverless work groups both have and which keep seven d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from typing import TypeAlias
@@ -69,8 +69,17 @@ class SystemViewHistoryReader:
             self._diagnostics.failure("Redshift query history cannot be read to its end", str(e))
 
     def _look_around(self) -> None:
-        self._check_visibility()
-        self._check_retention()
+        self._try("Redshift user", self._check_visibility)
+        self._try("Redshift history's age", self._check_retention)
+        self._try("Redshift user names", self._read_users)
+
+    def _try(self, what: str, look: Callable[[], None]) -> None:
+        try:
+            look()
+        except AccessDeniedError as e:
+            self._diagnostics.warning(f"{what}: denied", f"{e.permission}: {e}")
+
+    def _read_users(self) -> None:
         self._users = {str(row["user_id"]): str(row["user_name"]) for row in self._query(redshift_sql.USERS)}
 
     def _check_visibility(self) -> None:

@@ -34,8 +34,7 @@ def stitch(rows: Sequence[tuple[int, str]], width: int) -> tuple[str, bool]:
     missing = sorted(dict(rows)) != list(range(len(ordered)))
     by_bytes = not any(_stored_bytes(text) > width for text in ordered)
     padded = [
-        text + " " * _lost_blanks(text, following, width, by_bytes=by_bytes)
-        for text, following in pairwise(ordered)
+        text + " " * _lost_blanks(text, following, width, by_bytes=by_bytes) for text, following in pairwise(ordered)
     ]
     return "".join([*padded, *ordered[-1:]]), missing
 
