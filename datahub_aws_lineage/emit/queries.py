@@ -105,7 +105,7 @@ def cut_statement(text: str, limit: int) -> str:
 
 
 def _fitting(text: str, limit: int) -> int:
-    """How many leading characters stay within `limit` bytes of JSON, quotes included. Bisection: escapes vary in size."""
+    """How many leading characters fit into `limit` bytes of JSON, by bisection: their escapes vary in size."""
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2

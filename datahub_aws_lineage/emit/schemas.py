@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from datahub.metadata.schema_classes import (
@@ -143,7 +144,12 @@ def _ancestry(path: str) -> Iterator[str]:
 
 def _fields_by_column(table: Table) -> Iterator[tuple[Column, list[SchemaFieldClass]]]:
     for column in table.columns or ():
-        fields = _hive_fields(column) if _has_hive_type(table, column) else [_redshift_field(column)]
+        if table.platform == "glue":
+            fields = _hive_fields(column)
+        elif _has_hive_type(table, column):
+            fields = _hive_fields(replace(column, type=column.type.lower()))
+        else:
+            fields = [_redshift_field(column)]
         fields[0].isPartitioningKey = True if column.partition_key else None
         yield column, fields
 

@@ -51,7 +51,7 @@ _Key = tuple[str, str, str]
 
 
 class UpstreamBuilder:
-    """Builds `upstreamLineage`. The same proposal serves both modes: DataHub's work-unit processor turns it to patches."""
+    """Builds `upstreamLineage`, the same for both modes: DataHub's work-unit processor makes patches of it."""
 
     def __init__(
         self,
@@ -110,8 +110,9 @@ class UpstreamBuilder:
         kind = f"{'DIRECT' if edge.subtype in DIRECT_SUBTYPES else 'INDIRECT'}:{edge.subtype}"
         if edge.expression is None or edge.subtype == "IDENTITY" or self._query_text == "none":
             return kind
-        masked = self._query_text == "masked" or edge.query is not None
-        expression = self._mask(edge.expression, dialect) if masked else edge.expression
+        expression = edge.expression
+        if self._query_text == "masked" or edge.query is not None:
+            expression = " ".join(self._mask(expression, dialect).split())
         cut = f"{expression[: MAX_EXPRESSION - 1]}…" if len(expression) > MAX_EXPRESSION else expression
         return f"{kind}: {cut}"
 

@@ -1,0 +1,5 @@
+"""Shared by all tests: DataHub's golden-file option `--update-golden-files`. Makes `strict_schema` importable, too."""
+
+from datahub.testing.pytest_hooks import load_golden_flags, pytest_addoption
+
+__all__ = ["load_golden_flags", "pytest_addoption"]
