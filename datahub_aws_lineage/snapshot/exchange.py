@@ -7,13 +7,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from datahub_aws_lineage.errors import SnapshotError
-from datahub_aws_lineage.snapshot.secrets import Json, mask_bytes, mask_json, mask_text
+from datahub_aws_lineage.snapshot.secrets import Json, mask_bytes, mask_json, mask_member, mask_text
 
 OBJECTS = "objects"
 LARGEST_INLINE_TEXT = 64 * 1024
@@ -81,12 +81,15 @@ def build_exchange(
     folder: Path, request: Mapping[str, Any], body: GivenBody, *, status: int, headers: Mapping[str, str]
 ) -> tuple[Exchange, bytes]:
     """A masked exchange and, where its body is an ObjectFile, the content that the file must have."""
-    kept, content = _build_body(folder, body)
     masked = mask_json(to_json(request, epoch=False))
     if not isinstance(masked, Mapping):
         raise SnapshotError(f"A request is a mapping of parameters, not {type(request).__name__}")
-    texts = {name.lower(): mask_text(value) for name, value in sorted(headers.items())}
-    return Exchange(request=masked, status=status, headers=texts, body=kept), content
+    kept, content = _build_body(folder, body)
+    exchange = Exchange(request=masked, status=status, headers=_mask_headers(headers), body=kept)
+    if isinstance(body, bytes) and (content or exchange.content()) != body:
+        sound = {name: value for name, value in exchange.headers.items() if not name.startswith("x-amz-checksum-")}
+        exchange = replace(exchange, headers=sound)  # botocore would hold the masked body against them
+    return exchange, content
 
 
 def parse_line(folder: Path, line: bytes) -> Exchange:
@@ -96,8 +99,10 @@ def parse_line(folder: Path, line: bytes) -> Exchange:
     """
     members = json.loads(line)
     request, status, headers = members["request"], members["status"], members.get("headers", {})
-    if not (isinstance(request, dict) and isinstance(status, int) and isinstance(headers, dict)):
-        raise TypeError("request and headers are objects, status is a number")
+    if not (isinstance(request, dict) and isinstance(status, int)):
+        raise TypeError("request is an object and status a number")
+    if not (isinstance(headers, dict) and all(isinstance(value, str) for value in headers.values())):
+        raise TypeError("headers is an object of texts")
     if "body_file" not in members:
         body = members["body"]
         if not isinstance(body, (dict, list, str)):
@@ -135,6 +140,10 @@ def to_json(value: object, *, epoch: bool) -> Json:
 
 def format_time(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): str(mask_member(name, value)) for name, value in sorted(headers.items())}
 
 
 def _build_body(folder: Path, body: GivenBody) -> tuple[Body, bytes]:

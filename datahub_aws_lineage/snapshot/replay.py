@@ -37,7 +37,11 @@ from datahub_aws_lineage.snapshot.secrets import Json
 
 _LONGEST_VALUE = 120
 _LONGEST_REQUEST = 600
-"""Characters of a request that a message quotes."""
+"""Characters of a value and of a request that a message quotes."""
+
+_MOST_COMPARED = 50
+_LONGEST_COMPARED = 2_000
+"""Requests, and characters of each, that are compared to find the nearest: comparing is quadratic."""
 
 
 def replaying_session(folder: str | Path) -> boto3.Session:
@@ -164,10 +168,22 @@ def _explain_absence(recording: Recording, call: Call, recorded: list[str]) -> s
     if not recorded:
         others = ", ".join(name for owner, name in sorted(recording.exchanges) if owner == service)
         return f"{message}: of {service} it has recorded {others or 'nothing'}"
-    asked = _key(call.request)
-    nearest = json.loads(max(recorded, key=lambda key: difflib.SequenceMatcher(None, asked, key).ratio()))
+    nearest = _nearest(call.request, recorded)
     names = sorted(name for name in {*nearest, *call.request} if nearest.get(name) != call.request.get(name))
-    return f"{message}: the nearest recorded request is {_shown(nearest)}, other in {', '.join(names)}"
+    return f"{message}: the nearest recorded request is {_shown(nearest)}, which differs in {', '.join(names)}"
+
+
+def _nearest(request: Mapping[str, Json], recorded: list[str]) -> dict[str, Json]:
+    """The recorded request with the most members in common; of several, the one whose text is most alike."""
+
+    def common(other: dict[str, Json]) -> int:
+        return sum(1 for name, value in other.items() if request.get(name) == value)
+
+    others: list[dict[str, Json]] = [json.loads(key) for key in recorded]
+    most = max(common(other) for other in others)
+    best = [other for other in others if common(other) == most][:_MOST_COMPARED]
+    asked = _cut(_key(request), _LONGEST_COMPARED)
+    return max(best, key=lambda o: difflib.SequenceMatcher(None, asked, _cut(_key(o), _LONGEST_COMPARED)).ratio())
 
 
 def _shown(request: Mapping[str, Json]) -> str:

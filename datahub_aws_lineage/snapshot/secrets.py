@@ -4,7 +4,8 @@ Known by its name (a member `SecretAccessKey`, a property `PASSWORD`, `aws_secre
 or by its form (an access key id, `AKIA…`). Not seen: a secret without either, one split over two rows of a result, and
 one inside an object that is compressed in another way than gzip.
 
-Only literals and the values of properties are masked, never an identifier, so that masked SQL keeps its lineage.
+Only literals and the values of properties are masked, so that masked SQL keeps its lineage: an identifier only where it
+is quoted and compared with a column that is named like a secret, which in a script would be a password.
 
 Sources: Redshift "COPY: authorization parameters"; IAM "Unique identifiers" (key prefixes); S3 "Authenticating
 requests: using query parameters".
@@ -25,7 +26,7 @@ MASK = "********"
 _WORD = (
     r"(?:pass_?word|passwd|pwd|pass_?phrase|secret_?(?:access_?)?key|access_?key_?id|access_?key|session_?token"
     r"|security_?token|private_?key|client_?secret|api_?key|auth_?token|access_?token|refresh_?token|bearer_?token"
-    r"|symmetric_?key|credentials?)"
+    r"|symmetric_?key|credential)s?"
 )
 _NAME = rf"[\w.\-]{{0,40}}{_WORD}"
 _SECRET_NAME = re.compile(rf".*{_WORD}\Z", re.IGNORECASE)
@@ -35,28 +36,26 @@ _QUOTED_NAME_AND_VALUE = rf"""\\*["']{_NAME}\\*["']\s*"""
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        # aws_access_key_id=…;aws_secret_access_key=…;token=… in a CREDENTIALS string
-        (r"(\b(?:aws_)?(?:secret_access_key|access_key_id|session_token)\s*=\s*)[^\s;,&'\"\\]+", rf"\1{MASK}"),
-        (r"(;\s*(?:token|master_symmetric_key)\s*=\s*)[^\s;,&'\"\\]+", rf"\1{MASK}"),
+        # jdbc:…?user=u&password=…, jdbc:…;password=…, CREDENTIALS 'aws_access_key_id=…;aws_secret_access_key=…;token=…'
+        (rf"((?:^|[?&;'\"])\s*(?:{_NAME}|token)=)(?!arn:)[^\s&;,'\"\\]+", rf"\1{MASK}"),
         # ACCESS_KEY_ID '…' SECRET_ACCESS_KEY '…' SESSION_TOKEN '…', PASSWORD '…', IDENTIFIED BY '…'
         (
             (
                 r"(\b(?:access_key_id|secret_access_key|session_token|master_symmetric_key|password|identified\s+by)"
-                r"\s*(?:as\s+)?')(?:[^']|'')+('|\Z)"
+                r"\s*')(?:[^']|'')+('|\Z)"
             ),
             rf"\1{MASK}\2",
         ),
         # password = '…', password: "…"
-        (rf"""(\b{_NAME}\s*[=:]\s*(["']))(?!arn:)(?:(?!\2|\\).|\\.)+""", rf"\1{MASK}"),
+        (rf"""(\b{_NAME}\s*[=:]\s*(["']))(?!arn:)(?:(?!\2|\\).|\\.|\2\2)+""", rf"\1{MASK}"),
         # "password": "…", also where the JSON is itself a string of another JSON
         (
-            rf"""({_QUOTED_NAME_AND_VALUE}[:]\s*(\\*["']))(?!arn:)(?:(?!\2).)+""",
+            rf"""({_QUOTED_NAME_AND_VALUE}[:]\s*(\\*["']))(?!arn:)(?:(?!(?<!\\)\2).)+""",
             rf"\1{MASK}",
         ),
+        (r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?s:.)+?(-----END|\Z)", rf"\1{MASK}\2"),
         # .option("password", "…")
         (rf"""(option\(\s*{_QUOTED_NAME_AND_VALUE},\s*(["']))(?:(?!\2).)+""", rf"\1{MASK}"),
-        # jdbc:…?user=u&password=…, jdbc:…;password=…
-        (rf"((?:^|[?&;'\"])\s*{_NAME}=)(?!arn:)[^\s&;,'\"\\]+", rf"\1{MASK}"),
         # scheme://user:password@host
         (r"(://[^\s/:@'\"]+:)[^\s/@'\"]+(?=@)", rf"\1{MASK}"),
         # presigned URLs
@@ -80,7 +79,8 @@ def mask_json(value: Json) -> Json:
         case str():
             return mask_text(value)
         case Mapping():
-            return {key: _mask_member(key, member) for key, member in value.items()}
+            named = _named_secret(value)
+            return {key: MASK if key == named else mask_member(key, member) for key, member in value.items()}
         case list():
             return [mask_json(item) for item in value]
         case _:
@@ -108,10 +108,22 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.match(name) is not None
 
 
-def _mask_member(name: str, value: Json) -> Json:
-    if isinstance(value, str) and value and is_secret_name(name) and not value.startswith("arn:"):
-        return MASK
-    return mask_json(value)
+def mask_member(name: str, value: Json) -> Json:
+    """The value of a member, property or header of this name. An ARN names a secret and is none."""
+    match value:
+        case str() if value and is_secret_name(name) and not value.startswith("arn:"):
+            return MASK
+        case list():
+            return [mask_member(name, item) for item in value]
+        case _:
+            return mask_json(value)
+
+
+def _named_secret(pair: Mapping[str, Json]) -> str | None:
+    """The member that holds the secret of a `{"Name": "password", "Value": …}`."""
+    members = {key.lower(): key for key in pair}
+    name = pair.get(members.get("name") or members.get("key") or "")
+    return members.get("value") if isinstance(name, str) and is_secret_name(name) else None
 
 
 def _mask_element(found: re.Match[str]) -> str:
