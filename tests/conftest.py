@@ -1,4 +1,4 @@
-"""Shared by all tests: DataHub's golden-file option `--update-golden-files`. Makes `strict_schema` importable, too."""
+"""Shared by all tests: DataHub's golden-file option `--update-golden-files`."""
 
 from datahub.testing.pytest_hooks import load_golden_flags, pytest_addoption
 

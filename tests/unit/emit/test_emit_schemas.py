@@ -10,7 +10,7 @@ import pytest
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.source.sql.sql_types import resolve_postgres_modified_type
 from datahub.metadata.schema_classes import SchemaFieldClass, SchemaFieldDataTypeClass
-from samples import LINKED, LINKED_SET, ORDERS, ORDERS_SET, REPORT, REPORT_SET, Notes
+from emit_samples import LINKED, LINKED_SET, ORDERS, ORDERS_SET, REPORT, REPORT_SET, Notes
 from strict_schema import assert_valid
 
 from datahub_aws_lineage.emit.schemas import SchemaIndex, field_paths, schema_fields, schema_metadata

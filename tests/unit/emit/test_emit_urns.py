@@ -7,7 +7,7 @@ import pytest
 from datahub.ingestion.source.aws.s3_util import make_s3_urn_for_lineage
 from datahub.ingestion.source.sql.sql_utils import gen_database_key, gen_schema_key
 from datahub.metadata.urns import DatasetUrn
-from samples import ACCOUNT, ORDERS, PUBLIC, REPORT, SALES
+from emit_samples import ACCOUNT, ORDERS, PUBLIC, REPORT, SALES
 
 from datahub_aws_lineage.emit.urns import (
     INGESTION_ACTOR,
