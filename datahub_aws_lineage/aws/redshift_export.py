@@ -59,7 +59,7 @@ def open_lines(path: Path) -> Iterator[tuple[str, Iterator[str]]]:
 
 
 def read_rows(first: str, lines: Iterator[str], name: str) -> Iterator[ExportedRow | MalformedRow]:
-    """Reads JSON lines where the first line is an object, else CSV with a header. Raises ConfigurationError, `DAMAGE`."""
+    """Reads JSON lines if the first line is an object, else CSV with a header. Raises ConfigurationError, `DAMAGE`."""
     return _json_rows(lines, name) if first.lstrip().startswith("{") else _csv_rows(first, lines, name)
 
 

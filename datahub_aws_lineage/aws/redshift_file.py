@@ -20,8 +20,8 @@ Columns, in any order and case. One that holds SQL text is needed, all others ca
 - outcome: `status` (`success`, `failed`, `canceled`, and so on), or `aborted` (0 or 1, STL_QUERY).
 
 A text with `sequence` is put together from its rows, which have to stand next to one another: sort the export by start
-time, query and sequence. In `text`, `query_text` and `querytxt` a literal `\\n` is a line end. Rows without a start time
-are taken to have run one after another from the beginning of the time window.
+time, query and sequence. In `text`, `query_text` and `querytxt` a literal `\\n` is a line end. Rows without a start
+time are taken to have run one after another from the beginning of the time window.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class FileHistoryReader:
         if not self._counts(head, name):
             return None
         try:
-            text, missing = _text(rows)
+            text, truncated = _text(rows)
             started_at, ended_at = self._times(head)
         except ValueError as e:
             self._skip("malformed", f"{name}: {e}")
@@ -125,7 +125,6 @@ class FileHistoryReader:
         if started_at not in self._window:
             self._skip("outside_window", name)
             return None
-        truncated = missing or head.layout.cuts(text)
         if truncated:
             self._diagnostics.truncated("redshift query", f"{self._path}: {name}: its text is not whole")
         return self._build(_Statement(name, head, text, truncated), started_at, ended_at)
@@ -196,10 +195,11 @@ def _same_statement(one: ExportedRow, other: ExportedRow) -> bool:
 
 
 def _text(rows: list[ExportedRow]) -> tuple[str, bool]:
-    """The statement's text, and whether rows of it are missing. Raises ValueError for a sequence that is no number."""
+    """The statement's text, and whether some of it is missing. Raises ValueError for a sequence that is no number."""
     layout = rows[0].layout
     if layout.sequence is None:
-        text, missing = rows[0].cells[layout.text], False
+        text = rows[0].cells[layout.text]
+        missing = layout.cuts(text)
     else:
         pieces = [(int(row.cells[layout.sequence]), row.cells[layout.text]) for row in rows]
         longest = max(len(piece) for _, piece in pieces)

@@ -65,14 +65,14 @@ RTRIM keeps the padding of the CHAR column out of the result; whoever joins the 
 SCHEMAS: Final = """/* datahub-aws-lineage */
 SELECT schema_name, schema_type, source_database
 FROM svv_all_schemas
-WHERE database_name = :database_name
+WHERE database_name = :database_name AND LEFT(schema_name, 3) <> 'pg_'
 ORDER BY schema_name"""
 """Schemas of one database: local, external, shared. r_SVV_ALL_SCHEMAS."""
 
 TABLES: Final = """/* datahub-aws-lineage */
 SELECT schema_name, table_name, table_type, remarks
 FROM svv_all_tables
-WHERE database_name = :database_name
+WHERE database_name = :database_name AND LEFT(schema_name, 3) <> 'pg_'
 ORDER BY schema_name, table_name"""
 """Tables and views of one database, external tables included. r_SVV_ALL_TABLES."""
 
@@ -80,7 +80,7 @@ COLUMNS: Final = """/* datahub-aws-lineage */
 SELECT schema_name, table_name, column_name, data_type,
   character_maximum_length, numeric_precision, numeric_scale, remarks
 FROM svv_all_columns
-WHERE database_name = :database_name
+WHERE database_name = :database_name AND LEFT(schema_name, 3) <> 'pg_'
 ORDER BY schema_name, table_name, ordinal_position"""
 """Columns of tables, external tables and bound views of one database. r_SVV_ALL_COLUMNS."""
 
@@ -102,7 +102,7 @@ FROM (
     PG_GET_VIEWDEF(c.oid, true) AS definition
   FROM pg_class AS c
   JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'v'
+  WHERE c.relkind = 'v' AND LEFT(n.nspname, 3) <> 'pg_'
 ) AS views
 ORDER BY schema_name, view_name"""
 """SQL of the connected database's views: PG_VIEWS' own source, c_intro_catalog_views.
