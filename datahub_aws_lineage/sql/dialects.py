@@ -1,0 +1,124 @@
+"""The two dialects on sqlglot, and the limits under which text is read.
+
+Athena reads DML and views with Trino's grammar and DDL with Hive's; both appear in one history, so the tokenizer
+takes either kind of identifier quote. Statements that a tokenizer would swallow whole (`COMMANDS`) are kept as tokens,
+because the heads of all statements are read by this package (`sql.cursor`); sqlglot parses queries and expressions.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.redshift import Redshift
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
+
+from datahub_aws_lineage.model.lineage import UnresolvedReason
+from datahub_aws_lineage.model.names import Dialect
+
+MAX_TEXT_BYTES = 4 * 1024 * 1024
+"""Longest text that is read. Athena's own limit is 262,144 bytes, Redshift's 16 MB."""
+
+MAX_NESTING = 200
+"""Deepest nesting of parentheses and brackets that is read. sqlglot's parser recurses several frames a level."""
+
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+
+class NotUnderstoodError(Exception):
+    """A statement cannot be read; carries the typed reason and, where known, the 1-based position."""
+
+    def __init__(
+        self, reason: UnresolvedReason, message: str, *, line: int | None = None, column: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason: UnresolvedReason = reason
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+class AthenaSql(Trino):
+    """Trino's grammar, with Hive's backticks."""
+
+    class Tokenizer(Trino.Tokenizer):
+        IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+class RedshiftSql(Redshift):
+    class Tokenizer(Redshift.Tokenizer):
+        COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+_DIALECTS = {"athena": AthenaSql(), "redshift": RedshiftSql()}
+
+
+def tokenize(text: str, dialect: Dialect) -> list[Token]:
+    """Tokens of the whole text; comments are attached to tokens, positions are 0-based offsets into `text`.
+
+    Raises NotUnderstoodError(too_long | syntax).
+    """
+    if len(text) > MAX_TEXT_BYTES:
+        raise NotUnderstoodError("too_long", f"{len(text)} characters; at most {MAX_TEXT_BYTES} are read")
+    try:
+        return list(_DIALECTS[dialect].tokenize(text))
+    except TokenError as e:
+        raise NotUnderstoodError("syntax", _first_line(str(e))) from e
+
+
+def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
+    """One query, expression or DML statement as sqlglot's tree.
+
+    Raises NotUnderstoodError(syntax | too_deep | unsupported).
+    """
+    _check_nesting(tokens)
+    parser = _DIALECTS[dialect].parser(error_level=ErrorLevel.IMMEDIATE)
+    try:
+        trees = [tree for tree in parser.parse(tokens, text) if tree is not None]
+    except ParseError as e:
+        raise _syntax_error(e) from e
+    except SqlglotError as e:
+        raise NotUnderstoodError("syntax", _first_line(str(e))) from e
+    except RecursionError as e:
+        raise NotUnderstoodError("too_deep", "nested too deeply to be parsed") from e
+    if len(trees) != 1 or isinstance(trees[0], exp.Command):
+        raise NotUnderstoodError("syntax", f"not readable as a {dialect} statement", **_position(tokens))
+    return trees[0]
+
+
+def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:
+    """The node as SQL text, or None where it is too deep to be written out."""
+    try:
+        return node.sql(dialect=_DIALECTS[dialect], comments=False)
+    except RecursionError:
+        return None
+
+
+def _check_nesting(tokens: list[Token]) -> None:
+    depth = 0
+    for token in tokens:
+        if token.token_type in _OPENING:
+            depth += 1
+            if depth > MAX_NESTING:
+                raise NotUnderstoodError(
+                    "too_deep", f"nested deeper than {MAX_NESTING} levels", line=token.line, column=token.col
+                )
+        elif token.token_type in _CLOSING:
+            depth -= 1
+
+
+def _syntax_error(error: ParseError) -> NotUnderstoodError:
+    first = error.errors[0] if error.errors else {}
+    message = str(first.get("description") or _first_line(str(error)))
+    return NotUnderstoodError("syntax", message, line=first.get("line"), column=first.get("col"))
+
+
+def _position(tokens: list[Token]) -> dict[str, int]:
+    return {"line": tokens[0].line, "column": tokens[0].col} if tokens else {}
+
+
+def _first_line(message: str) -> str:
+    return message.strip().split("\n", 1)[0]

@@ -1,0 +1,326 @@
+"""Expressions to values: which columns an expression is made from, and how.
+
+The tree is walked with a stack of its own, so that a CASE of ten thousand branches is no deeper than any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
+from datahub_aws_lineage.sql.nested_types import ArrayOf, SqlType, StructOf, parse_type
+from datahub_aws_lineage.sql.relations import Ambiguous, Scope
+from datahub_aws_lineage.sql.values import Value, merged
+
+if TYPE_CHECKING:
+    from datahub_aws_lineage.sql.queries import QueryWalker
+
+Step = tuple[exp.Expr | None, Subtype]
+
+_PASSED_ON = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last)
+"""sqlglot counts these as aggregates; they hand on one row's value."""
+
+_AGGREGATES = frozenset(
+    (
+        "approx_distinct approx_most_frequent approx_percentile approx_set array_agg bitwise_and_agg bitwise_or_agg "
+        "bitwise_xor_agg bool_and bool_or checksum corr count_if covar_pop covar_samp entropy every geometric_mean "
+        "histogram kurtosis learn_classifier listagg map_agg map_union max_by merge min_by multimap_agg "
+        "numeric_histogram qdigest_agg reduce_agg regr_intercept regr_slope set_agg set_union skewness tdigest_agg "
+        "any_value arbitrary bit_and bit_or median percentile_cont percentile_disc hll_create_sketch hll_combine "
+        "hll_cardinality hll st_union geometry_union_agg convex_hull_agg"
+    ).split()
+)
+"""Aggregate functions of either engine that sqlglot may not know by name."""
+
+_ORDERED_VALUE = (exp.PercentileCont, exp.PercentileDisc, exp.Median, exp.Mode)
+"""Ordered-set aggregates: the value they give is taken from the WITHIN GROUP column."""
+
+_PSEUDO_COLUMNS: Mapping[str, frozenset[str]] = {
+    "athena": frozenset({"$path", "$file_size", "$file_modified_time", "$bucket", "$partition", "$row_id"}),
+    "redshift": frozenset(
+        {"$path", "$size", "$spectrum_oid", "user", "current_user", "session_user", "sysdate", "current_database"}
+    ),
+}
+_FALLBACK_WORDS = frozenset(
+    (
+        "level epoch century decade year quarter month week day hour minute second millisecond microsecond dow doy "
+        "isodow isoyear timezone timezone_hour timezone_minute years quarters months weeks days hours minutes seconds "
+        "current_schema current_catalog current_role current_date current_time current_timestamp localtime "
+        "localtimestamp oid xmin ctid yy yyyy mm dd hh mi ss ms us qtr mon min sec wk weekday dayofyear default true "
+        "false unknown"
+    ).split()
+)
+"""Words that are no columns where no table in scope has a column of that name."""
+
+
+def _composed(outer: Subtype, inner: Subtype) -> Subtype:
+    """The subtype of a source seen through `inner` and then `outer`; the outermost indirect step decides."""
+    if outer not in DIRECT_SUBTYPES:
+        return outer
+    if inner not in DIRECT_SUBTYPES:
+        return inner
+    return "AGGREGATION" if "AGGREGATION" in (outer, inner) else "TRANSFORMATION"
+
+
+class ExpressionWalker:
+    def __init__(self, queries: QueryWalker) -> None:
+        self.queries = queries
+        self.dialect = queries.dialect
+
+    # ---- values with a type and a path ------------------------------------------------------------------------------
+
+    def value(self, node: exp.Expr, scope: Scope) -> Value:
+        """The value of an expression; columns, fields and elements keep their path and type."""
+        reader = _PATHS.get(type(node))
+        if reader is not None:
+            return reader(self, node, scope)
+        result = Value()
+        self._collect(node, scope, result)
+        return result
+
+    def _column(self, node: exp.Expr, scope: Scope) -> Value:
+        if isinstance(node.this, exp.Star):
+            return scope.whole_row(name_parts(node)[0]) or Value()
+        return self.resolve(name_parts(node), scope)
+
+    def resolve(self, parts: list[str], scope: Scope) -> Value:
+        """A dotted name in a scope; what cannot be placed is a gap."""
+        if len(parts) == 1 and parts[0] in _PSEUDO_COLUMNS[self.dialect]:
+            return Value()
+        found = scope.resolve(parts)
+        if isinstance(found, Value):
+            return found
+        if found is None and len(parts) == 1:
+            row = scope.whole_row(parts[0])
+            if row is not None:
+                return row
+            if parts[0] in _FALLBACK_WORDS:
+                return Value()
+        if found is None and parts[-1] in _PSEUDO_COLUMNS[self.dialect]:
+            return Value()
+        why = "could be of several tables" if isinstance(found, Ambiguous) else "is in no table that is read"
+        self.queries.collector.gap("column", f"{'.'.join(parts)} {why}")
+        return Value()
+
+    def _dot(self, node: exp.Expr, scope: Scope) -> Value:
+        names: list[str] = []
+        base: exp.Expr = node
+        while isinstance(base, exp.Dot) and isinstance(base.expression, exp.Identifier):
+            names.append(base.expression.name.lower())
+            base = base.this
+        names.reverse()
+        if isinstance(base, exp.Column) and not isinstance(base.this, exp.Star):
+            return self.resolve(name_parts(base) + names, scope)
+        if isinstance(base, exp.Identifier):
+            return Value()  # a lambda's parameter
+        if isinstance(base, exp.Dot):  # schema.function(…): only the function has arguments
+            value = Value()
+            self._collect(base.expression, scope, value)
+        else:
+            value = self.value(base, scope)
+        for name in names:
+            value = value.field(name)
+        return value
+
+    def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
+        if not isinstance(node.this, exp.Expr) or isinstance(node.this, exp.Identifier):
+            value = Value()
+        else:
+            value = self.value(node.this, scope).element()
+        indexes = Value(dict(value.sources), value.type, value.fields)
+        for index in node.expressions:
+            if not isinstance(index, exp.Literal):
+                self._collect(index, scope, indexes)
+        return indexes
+
+    def _paren(self, node: exp.Expr, scope: Scope) -> Value:
+        return self.value(node.this, scope)
+
+    def _cast(self, node: exp.Expr, scope: Scope) -> Value:
+        kind = _cast_type(node)
+        while isinstance(node.this, exp.Cast):  # a::int::text is no deeper than a::text
+            node = node.this
+        inner = self.value(node.this, scope)
+        result = Value(type=kind)
+        result.add(inner, "TRANSFORMATION")
+        if inner.fields is not None and kind is not None:
+            names = _field_names(kind)
+            if len(names) == len(inner.fields):
+                result.fields = dict(zip(names, inner.fields.values(), strict=True))
+        return result
+
+    def _struct(self, node: exp.Expr, scope: Scope) -> Value:
+        fields: dict[str, Value] = {}
+        for position, item in enumerate(node.expressions):
+            named = isinstance(item, exp.PropertyEQ | exp.Alias)
+            name = item.alias_or_name if isinstance(item, exp.Alias) else item.this.name if named else ""
+            inner = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
+            fields[name.lower() or f"field{position}"] = self.value(inner, scope)
+        result = merged(fields.values(), "TRANSFORMATION")
+        return Value(result.sources, None, fields)
+
+    def _array(self, node: exp.Expr, scope: Scope) -> Value:
+        elements = [self.value(item, scope) for item in node.expressions]
+        result = Value(merged(elements, "TRANSFORMATION").sources)
+        rows = [element.fields for element in elements]
+        if rows and all(row is not None and len(row) == len(rows[0] or {}) for row in rows):
+            columns = zip(*(list((row or {}).values()) for row in rows), strict=True)
+            result.fields = dict(zip(rows[0] or {}, (merged(column) for column in columns), strict=True))
+        return result
+
+    def _subquery(self, node: exp.Expr, scope: Scope) -> Value:
+        """A scalar subquery; its conditions influence the statement, its one column is the value."""
+        relation = self.queries.query(node, scope)
+        columns = relation.closed
+        if not columns and relation.stars:
+            self.queries.collector.gap("star", f"{relation.stars[0].table}.*")
+        return columns[0].value if len(columns) == 1 else merged(column.value for column in columns)
+
+    # ---- everything else: sources only ------------------------------------------------------------------------------
+
+    def _collect(self, node: exp.Expr, scope: Scope, result: Value) -> None:
+        stack: list[tuple[exp.Expr, Subtype]] = [(node, "TRANSFORMATION")]
+        while stack:
+            current, step = stack.pop()
+            if type(current) in _PATHS:
+                result.add(self.value(current, scope), step)
+                continue
+            stack.extend(
+                (child, _composed(step, inner)) for child, inner in self._children(current, scope) if child is not None
+            )
+
+    def _children(self, node: exp.Expr, scope: Scope) -> Iterator[Step]:
+        special = _SPECIAL.get(type(node))
+        if special is not None:
+            yield from special(self, node, scope)
+            return
+        step: Subtype = "TRANSFORMATION"
+        if _is_aggregate(node):
+            step = "AGGREGATION"
+        for child in node.iter_expressions():
+            yield child, step
+
+    def _case(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        yield node.args.get("this"), "CONDITIONAL"
+        for branch in node.args.get("ifs") or ():
+            yield branch.this, "CONDITIONAL"
+            yield branch.args.get("true"), "TRANSFORMATION"
+        yield node.args.get("default"), "TRANSFORMATION"
+
+    def _if(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        yield node.this, "CONDITIONAL"
+        yield node.args.get("true"), "TRANSFORMATION"
+        yield node.args.get("false"), "TRANSFORMATION"
+
+    def _decode(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        items = node.expressions
+        for position, item in enumerate(items):
+            result = position > 0 and (position % 2 == 0 or position == len(items) - 1)
+            yield item, "TRANSFORMATION" if result else "CONDITIONAL"
+
+    def _filter(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        yield node.this, "TRANSFORMATION"
+        condition = node.args.get("expression")
+        yield (condition.this if isinstance(condition, exp.Where) else condition), "CONDITIONAL"
+
+    def _window(self, node: exp.Expr, scope: Scope) -> Iterator[Step]:
+        yield node.this, "TRANSFORMATION"
+        yield from self._window_keys(node)
+        named = node.args.get("alias")
+        for window in self.queries.named_windows(named.name.lower() if named is not None else "", scope):
+            yield from self._window_keys(window)
+
+    @staticmethod
+    def _window_keys(node: exp.Expr) -> Iterator[Step]:
+        for key in node.args.get("partition_by") or ():
+            yield key, "WINDOW"
+        yield node.args.get("order"), "WINDOW"
+
+    def _within_group(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        yield node.this, "AGGREGATION"
+        order = node.args.get("expression")
+        yield order, "WINDOW"
+        if order is not None and isinstance(node.this, _ORDERED_VALUE):
+            for key in order.expressions:
+                yield key.this, "AGGREGATION"
+
+    def _ordered_argument(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        """ORDER BY inside an aggregate (the value is `this`), or the keys of a window."""
+        yield node.args.get("this"), "TRANSFORMATION"
+        for key in node.expressions:
+            yield key.this if isinstance(key, exp.Ordered) else key, "WINDOW"
+
+    def _exists(self, node: exp.Expr, scope: Scope) -> Iterator[Step]:
+        """What EXISTS selects does not matter; its conditions influence the statement."""
+        query = node.this
+        if isinstance(query, exp.Query):
+            self.queries.query(query, scope)
+        else:
+            yield query, "TRANSFORMATION"
+
+    def _lambda(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
+        yield node.this, "TRANSFORMATION"
+
+
+def name_parts(node: exp.Expr) -> list[str]:
+    """The lower-case parts of a column's or a table's dotted name; empty where it is no plain name."""
+    if not isinstance(node, exp.Column | exp.Table):
+        return []
+    parts = node.parts
+    return [part.name.lower() for part in parts] if all(isinstance(p, exp.Identifier | exp.Star) for p in parts) else []
+
+
+def _is_aggregate(node: exp.Expr) -> bool:
+    if isinstance(node, exp.AggFunc):
+        return not isinstance(node, _PASSED_ON)
+    return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
+
+
+def _cast_type(node: exp.Expr) -> SqlType | None:
+    kind = node.args.get("to")
+    if kind is None or not kind.args.get("nested"):
+        return None
+    return parse_type(kind.sql(dialect="trino"))
+
+
+def _field_names(kind: SqlType) -> list[str]:
+    inner = kind.element if isinstance(kind, ArrayOf) else kind
+    return [name for name, _ in inner.fields] if isinstance(inner, StructOf) else []
+
+
+_PathReader = Callable[[ExpressionWalker, exp.Expr, Scope], Value]
+_ChildReader = Callable[[ExpressionWalker, exp.Expr, Scope], Iterator[Step]]
+
+_PATHS: dict[type[exp.Expr], _PathReader] = {
+    exp.Column: ExpressionWalker._column,
+    exp.Dot: ExpressionWalker._dot,
+    exp.Bracket: ExpressionWalker._bracket,
+    exp.Paren: ExpressionWalker._paren,
+    exp.Alias: ExpressionWalker._paren,
+    exp.Cast: ExpressionWalker._cast,
+    exp.TryCast: ExpressionWalker._cast,
+    exp.Struct: ExpressionWalker._struct,
+    exp.Array: ExpressionWalker._array,
+    exp.Subquery: ExpressionWalker._subquery,
+    exp.Select: ExpressionWalker._subquery,
+    exp.Union: ExpressionWalker._subquery,
+    exp.Except: ExpressionWalker._subquery,
+    exp.Intersect: ExpressionWalker._subquery,
+}
+"""Nodes whose value keeps a path or a type. Casts nest one in another, as deep as they are written."""
+
+_SPECIAL: dict[type[exp.Expr], _ChildReader] = {
+    exp.Case: ExpressionWalker._case,
+    exp.If: ExpressionWalker._if,
+    exp.Nvl2: ExpressionWalker._if,
+    exp.DecodeCase: ExpressionWalker._decode,
+    exp.Filter: ExpressionWalker._filter,
+    exp.Window: ExpressionWalker._window,
+    exp.WithinGroup: ExpressionWalker._within_group,
+    exp.Order: ExpressionWalker._ordered_argument,
+    exp.Exists: ExpressionWalker._exists,
+    exp.Lambda: ExpressionWalker._lambda,
+}

@@ -1,0 +1,100 @@
+"""Names in SQL to fully qualified table names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from datahub_aws_lineage.model.catalog import Column
+from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.model.ports import Schemas
+from datahub_aws_lineage.model.queries import SqlContext
+
+_METADATA_SUFFIXES = frozenset(
+    (
+        "all_data_files all_delete_files all_entries all_files all_manifests data_files delete_files entries files "
+        "history manifests metadata_log_entries partitions position_deletes properties refs snapshots"
+    ).split()
+)
+"""Metadata tables that Athena offers as `"table$suffix"` (Athena user guide, Query Apache Iceberg table metadata)."""
+
+_SYSTEM_PREFIXES = ("pg_", "stl_", "stv_", "svl_", "svv_", "svcs_", "sys_")
+"""Redshift system tables and views, all of which live in `pg_catalog`."""
+
+
+class Names:
+    """Qualifies names under a context: Athena's execution context, or Redshift's database and search path."""
+
+    def __init__(self, context: SqlContext, schemas: Schemas) -> None:
+        self.context = context
+        self.schemas = schemas
+
+    def read(self, parts: Sequence[str]) -> StatementTable:
+        """The table that a statement reads, updates or drops under this name."""
+        parts = tuple(part.lower() for part in parts)
+        if self.context.dialect == "redshift" and len(parts) == 1:
+            return self._unqualified_redshift(parts[0])
+        return self.created(parts)
+
+    def created(self, parts: Sequence[str], *, temporary: bool = False) -> StatementTable:
+        """The table that a statement makes under this name."""
+        parts = tuple(part.lower() for part in parts)
+        if temporary or (self.context.dialect == "redshift" and parts[-1].startswith("#")):
+            return TemporaryTable(parts[-1])
+        match len(parts):
+            case 1:
+                return TableName(self.context.default_catalog, self.context.default_database, parts[0])
+            case 2:
+                return TableName(self.context.default_catalog, parts[0], parts[1])
+            case 3:
+                return TableName(parts[0], parts[1], parts[2])
+            case _:
+                return TableName(parts[0], parts[1], ".".join(parts[2:]))
+
+    def _unqualified_redshift(self, table: str) -> StatementTable:
+        """Temporary tables come before the search path, and system tables are found whatever it is."""
+        temporary = TemporaryTable(table)
+        if table.startswith("#") or self.schemas.columns(temporary) is not None:
+            return temporary
+        places = self.context.search_path or (self.context.default_database,)
+        candidates = [TableName(self.context.default_catalog, place, table) for place in places if place != "$user"]
+        for candidate in candidates:
+            if self.schemas.columns(candidate) is not None:
+                return candidate
+        if table.startswith(_SYSTEM_PREFIXES):
+            return TableName(self.context.default_catalog, "pg_catalog", table)
+        return candidates[0] if candidates else self.created((table,))
+
+
+def without_metadata_suffix(table: StatementTable) -> tuple[StatementTable, bool]:
+    """`db."t$snapshots"` is about table `t`; the flag says that its columns are not those of `t`."""
+    if isinstance(table, TableName):
+        base, dollar, suffix = table.table.rpartition("$")
+        if dollar and base and suffix in _METADATA_SUFFIXES:
+            return TableName(table.catalog, table.database, base), True
+    return table, False
+
+
+class LearnedSchemas:
+    """Schemas known from outside, and over them what earlier statements of the same text have taught."""
+
+    def __init__(self, known: Schemas) -> None:
+        self._known = known
+        self._learned: dict[StatementTable, tuple[Column, ...] | None] = {}
+
+    def columns(self, table: StatementTable) -> tuple[Column, ...] | None:
+        if table in self._learned:
+            return self._learned[table]
+        return self._known.columns(table)
+
+    def learn(self, table: StatementTable, columns: tuple[Column, ...] | None) -> None:
+        """A temporary table of unknown columns is still there: it is learned as having none."""
+        if columns is None and isinstance(table, TemporaryTable):
+            columns = ()
+        self._learned[table] = columns
+
+    def forget(self, table: StatementTable) -> None:
+        self._learned[table] = None
+
+    def rename(self, old: StatementTable, new: StatementTable) -> None:
+        self._learned[new] = self.columns(old)
+        self._learned[old] = None

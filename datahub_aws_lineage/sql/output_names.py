@@ -1,0 +1,54 @@
+"""The name of an output column, as the engine gives it."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from datahub_aws_lineage.model.names import Dialect
+
+_REDSHIFT_NAMES: dict[type[exp.Expr], str] = {
+    exp.Case: "case",
+    exp.DecodeCase: "case",
+    exp.Coalesce: "coalesce",
+    exp.If: "case",
+    exp.GroupConcat: "listagg",
+    exp.Extract: "date_part",
+    exp.TimestampTrunc: "date_trunc",
+    exp.Exists: "?column?",
+}
+
+
+def output_name(item: exp.Expr, position: int, dialect: Dialect) -> str | None:
+    """The alias, else the column's own last name, else what the engine makes up.
+
+    Athena: `_col` and the position from 0 (Trino). Redshift: PostgreSQL's rule, the function's name or `?column?`.
+    """
+    if isinstance(item, exp.Alias):
+        return item.alias.lower()
+    if isinstance(item, exp.Column):
+        return item.name.lower()
+    if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Identifier):
+        return item.expression.name.lower()
+    if dialect == "athena":
+        return f"_col{position}"
+    return _redshift_name(item)
+
+
+def _redshift_name(item: exp.Expr) -> str:
+    while isinstance(
+        item, exp.Paren | exp.Cast | exp.Window | exp.WithinGroup | exp.Filter | exp.Bracket | exp.AtTimeZone
+    ):
+        item = item.this
+        if isinstance(item, exp.Column):
+            return item.name.lower()
+    if isinstance(item, exp.Dot):
+        item = item.expression
+    if isinstance(item, exp.Identifier):
+        return item.name.lower()
+    if type(item) in _REDSHIFT_NAMES:
+        return _REDSHIFT_NAMES[type(item)]
+    if isinstance(item, exp.Anonymous):
+        return item.name.lower()
+    if isinstance(item, exp.Func) and not isinstance(item, exp.Connector):
+        return item.sql_name().lower()
+    return "?column?"

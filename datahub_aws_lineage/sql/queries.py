@@ -1,0 +1,299 @@
+"""Queries to relations: one walk over SELECTs, set operations, CTEs and subqueries; each is walked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+
+from sqlglot import exp
+
+from datahub_aws_lineage.model.lineage import IndirectSubtype
+from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql.collector import Collector
+from datahub_aws_lineage.sql.dialects import NotUnderstoodError
+from datahub_aws_lineage.sql.expressions import ExpressionWalker, name_parts
+from datahub_aws_lineage.sql.names import Names
+from datahub_aws_lineage.sql.output_names import output_name
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.sources import SourceWalker
+from datahub_aws_lineage.sql.values import Value, merged
+
+_RECURSION_ROUNDS = 12
+"""A recursive CTE is walked until its sources stop growing; each round adds at least one of few subtypes."""
+
+
+class QueryWalker:
+    """Walks the queries of one statement; what they read goes to `collector`."""
+
+    def __init__(self, names: Names, collector: Collector) -> None:
+        self.names = names
+        self.collector = collector
+        self.dialect: Dialect = names.context.dialect
+        self.expressions = ExpressionWalker(self)
+        self.sources = SourceWalker(self)
+
+    # ---- queries ----------------------------------------------------------------------------------------------------
+
+    def query(self, node: exp.Expr, parent: Scope | None = None) -> Relation:
+        """The relation that a query gives. `parent` is the scope around it (CTEs, correlated columns)."""
+        if isinstance(node, exp.Subquery):
+            return self._wrapped(node, parent)
+        scope = Scope(self.dialect, parent, lateral_aliases=self.dialect == "redshift")
+        self.add_ctes(node, scope)
+        if isinstance(node, exp.Select):
+            return self._select(node, scope)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, scope)
+        if isinstance(node, exp.Values | exp.Table):
+            self.sources.add(node, scope)
+            return Relation(scope.relations[-1].columns)
+        raise NotUnderstoodError("unsupported", f"a query of the form {type(node).__name__}")
+
+    def _wrapped(self, node: exp.Expr, parent: Scope | None) -> Relation:
+        """A query in parentheses, which may carry CTEs, ORDER BY and joins of its own."""
+        scope = Scope(self.dialect, parent)
+        self.add_ctes(node, scope)
+        relation = self.query(node.this, scope)
+        order = node.args.get("order")
+        if order is not None:
+            self._order(order, Scope(self.dialect, scope, [relation]), relation)
+        return relation
+
+    def add_ctes(self, node: exp.Expr, scope: Scope) -> None:
+        """The CTEs of a WITH clause, each seen by those after it; a recursive one by itself."""
+        clause = node.args.get("with_")
+        if clause is None:
+            return
+        for cte in clause.expressions:
+            name = cte.alias.lower()
+            columns = [column.name.lower() for column in cte.args["alias"].columns]
+            if clause.args.get("recursive") and _reads(cte.this, name):
+                scope.ctes[name] = self._recursive(cte.this, name, columns, scope)
+            else:
+                scope.ctes[name] = self.query(cte.this, scope).aliased(name, columns)
+
+    def _recursive(self, body: exp.Expr, name: str, columns: Sequence[str], scope: Scope) -> Relation:
+        """The least fixed point: what the recursive branch reads is what all rounds before it have given."""
+        anchor = body
+        while isinstance(anchor, exp.SetOperation | exp.Subquery):
+            anchor = anchor.this
+        inner = Scope(self.dialect, scope)
+        inner.ctes[name] = Relation([], name, opaque=True)
+        first = self.query(anchor, inner).aliased(name, columns)
+        known = Relation([_emptied(column) for column in first.columns], name)
+        for _ in range(_RECURSION_ROUNDS):
+            inner.ctes[name] = known
+            found = self.query(body, inner).aliased(name, columns)
+            if _sources(found) == _sources(known):
+                break
+            known = found
+        return known
+
+    def _set_operation(self, node: exp.Expr, scope: Scope) -> Relation:
+        branches: list[tuple[exp.Expr, bool]] = []  # with: does it only filter (EXCEPT)?
+        orders: list[exp.Expr] = []
+        current: exp.Expr = node
+        while isinstance(current, exp.SetOperation) and (current is node or not current.args.get("with_")):
+            branches.append((current.expression, isinstance(current, exp.Except)))
+            if current.args.get("order") is not None:
+                orders.append(current.args["order"])
+            current = current.this
+        branches.append((current, False))
+        branches.reverse()
+        relations = [(self.query(branch, scope), filters) for branch, filters in branches]
+        result = self._stacked([relation for relation, filters in relations if not filters])
+        for relation, filters in relations:
+            if filters:
+                for column in relation.closed:
+                    self.collector.influenced_by(column.value, "FILTER")
+        for order in orders:
+            self._order(order, Scope(self.dialect, scope, [result]), result)
+        return result
+
+    def _stacked(self, relations: list[Relation]) -> Relation:
+        """The branches of a UNION by position. Behind an open star positions are unknown."""
+        first = relations[0]
+        if len(relations) == 1:
+            return first
+        if any(relation.stars for relation in relations):
+            return self._stacked_open(relations)
+        widths = {len(relation.columns) for relation in relations}
+        if len(widths) > 1:
+            self.collector.gap("arity", f"branches of a set operation have {sorted(widths)} columns")
+        columns: list[OutputColumn | OpenStar] = []
+        for row in zip_longest(*(relation.closed for relation in relations)):
+            if row[0] is None:
+                break
+            value = merged(column.value for column in row if column is not None)
+            columns.append(OutputColumn(row[0].name, value, row[0].item))
+        return Relation(columns)
+
+    def _stacked_open(self, relations: list[Relation]) -> Relation:
+        columns: list[OutputColumn | OpenStar] = []
+        for row in zip(*(relation.columns for relation in relations), strict=False):
+            placed = [column for column in row if isinstance(column, OutputColumn)]
+            if len(placed) < len(row):
+                break
+            columns.append(OutputColumn(placed[0].name, merged(column.value for column in placed)))
+        stars = dict.fromkeys(star for relation in relations for star in relation.stars)
+        return Relation([*columns, *stars])
+
+    # ---- one SELECT -------------------------------------------------------------------------------------------------
+
+    def _select(self, node: exp.Expr, scope: Scope) -> Relation:
+        self.sources.add_from(node, scope)
+        for window in node.args.get("windows") or ():
+            scope.windows[window.this.name.lower()] = window
+        result = Relation(self._items(node, scope))
+        self._condition(node.args.get("where"), scope, "FILTER")
+        connect = node.args.get("connect")
+        if connect is not None:
+            self.influence(connect.args.get("start"), scope, "FILTER")
+            self.influence(connect.args.get("connect"), scope, "JOIN")
+        if node.args.get("group") is not None:
+            self._group(node.args["group"], scope, result)
+        self._condition(node.args.get("having"), scope, "FILTER")
+        self._condition(node.args.get("qualify"), scope, "FILTER")
+        scope.lateral_aliases = True  # ORDER BY may name select items in both dialects
+        if node.args.get("order") is not None:
+            self._order(node.args["order"], scope, result)
+        return result
+
+    def _items(self, node: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
+        columns: list[OutputColumn | OpenStar] = []
+        for position, item in enumerate(node.expressions):
+            if _is_star(item):
+                columns.extend(self._star(item, scope))
+                continue
+            value = self.expressions.value(item, scope)
+            column = OutputColumn(output_name(item, position, self.dialect), value, item)
+            columns.append(column)
+            if isinstance(item, exp.Alias) and column.name is not None:
+                scope.aliases[column.name] = column
+        excluded = _excluded(node.args.get("exclude") or ())
+        return _without(columns, excluded) if excluded else columns
+
+    def _star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
+        star = item if isinstance(item, exp.Star) else item.find(exp.Star) or item
+        excluded = _excluded(star.args.get("except_") or star.args.get("except") or ())
+        columns = list(_all_columns(scope)) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
+        return _without(columns, excluded) if excluded else columns
+
+    def _qualified_star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
+        if isinstance(item, exp.Column):
+            parts = name_parts(item)[:-1]
+        else:  # a.b.c.d.*, or (row expression).*
+            base = item.this
+            parts = name_parts(base)
+        relation = scope.relation(parts) if parts else None
+        if relation is not None:
+            return _columns_of(relation)
+        value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
+        return [OutputColumn(name, value.field(name)) for name in value.field_names()]
+
+    def _group(self, group: exp.Expr, scope: Scope, result: Relation) -> None:
+        keys = list(group.expressions)
+        for kind in ("grouping_sets", "cube", "rollup"):
+            keys.extend(group.args.get(kind) or ())
+        while keys:
+            key = keys.pop()
+            if not isinstance(key, exp.Expr):
+                continue
+            if isinstance(key, exp.Tuple | exp.Cube | exp.Rollup | exp.GroupingSets):
+                keys.extend(key.expressions)
+            elif isinstance(key, exp.Paren):
+                keys.append(key.this)
+            else:
+                self.collector.influenced_by(self._key(key, scope, result, alias_first=False), "GROUP_BY")
+
+    def _order(self, order: exp.Expr, scope: Scope, result: Relation) -> None:
+        for ordered in order.expressions:
+            key = ordered.this if isinstance(ordered, exp.Ordered) else ordered
+            self.collector.influenced_by(self._key(key, scope, result, alias_first=True), "SORT")
+
+    def _key(self, key: exp.Expr, scope: Scope, result: Relation, *, alias_first: bool) -> Value:
+        """A key of GROUP BY or ORDER BY: a position, an output column's name, or an expression."""
+        if isinstance(key, exp.Literal) and not key.is_string:
+            if result.stars or not key.name.isdigit() or not 0 < int(key.name) <= len(result.closed):
+                return Value()
+            return result.closed[int(key.name) - 1].value
+        if isinstance(key, exp.Column) and len(key.parts) == 1 and not isinstance(key.this, exp.Star):
+            named = result.named(key.name.lower())
+            if named and (alias_first or scope.resolve([key.name.lower()]) is None):
+                return named[0]
+        return self.expressions.value(key, scope)
+
+    # ---- what influences the whole statement ------------------------------------------------------------------------
+
+    def _condition(self, clause: exp.Expr | None, scope: Scope, how: IndirectSubtype) -> None:
+        self.influence(clause.this if clause is not None else None, scope, how)
+
+    def influence(self, node: exp.Expr | None, scope: Scope, how: IndirectSubtype) -> None:
+        """Every column of a condition influences the statement."""
+        if node is not None:
+            self.collector.influenced_by(self.expressions.value(node, scope), how)
+
+    def named_windows(self, name: str, scope: Scope) -> Iterator[exp.Expr]:
+        """The window of that name in a WINDOW clause, and those that it builds on."""
+        seen: set[str] = set()
+        current: Scope | None = scope
+        while current is not None and name and name not in seen:
+            window = current.windows.get(name)
+            if window is None:
+                current = current.parent
+                continue
+            seen.add(name)
+            yield window
+            base = window.args.get("alias")
+            name = base.name.lower() if base is not None else ""
+
+
+def _reads(body: exp.Expr, name: str) -> bool:
+    return any(table.name.lower() == name and not table.args.get("db") for table in body.find_all(exp.Table))
+
+
+def _emptied(column: OutputColumn | OpenStar) -> OutputColumn | OpenStar:
+    return OutputColumn(column.name, Value(type=column.value.type)) if isinstance(column, OutputColumn) else column
+
+
+def _sources(relation: Relation) -> list[object]:
+    return [set(c.value.sources) if isinstance(c, OutputColumn) else c for c in relation.columns]
+
+
+def _is_star(item: exp.Expr) -> bool:
+    if isinstance(item, exp.Star):
+        return True
+    if isinstance(item, exp.Column):
+        return isinstance(item.this, exp.Star)
+    return isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star)
+
+
+def _excluded(items: Iterable[exp.Expr]) -> frozenset[str]:
+    return frozenset(item.alias_or_name.lower() for item in items)
+
+
+def _without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str]) -> list[OutputColumn | OpenStar]:
+    kept: list[OutputColumn | OpenStar] = []
+    for column in columns:
+        if isinstance(column, OpenStar):
+            kept.append(OpenStar(column.table, column.but | excluded))
+        elif column.name not in excluded:
+            kept.append(column)
+    return kept
+
+
+def _all_columns(scope: Scope) -> Iterator[OutputColumn | OpenStar]:
+    """`*`: the merged columns of USING first, then each relation's others."""
+    yield from (OutputColumn(name, value) for name, value in scope.using.items())
+    for relation in scope.relations:
+        columns = _columns_of(relation)
+        yield from _without(columns, frozenset(scope.using)) if scope.using else columns
+
+
+def _columns_of(relation: Relation) -> list[OutputColumn | OpenStar]:
+    if relation.whole is not None and not relation.columns:
+        return [OutputColumn(relation.alias, relation.whole)]
+    return [
+        OutputColumn(column.name, column.value) if isinstance(column, OutputColumn) else column
+        for column in relation.columns
+    ]

@@ -1,0 +1,261 @@
+"""What stands in FROM: relations, and the scope in which a query's column names are looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from datahub_aws_lineage.model.names import Dialect, StatementTable, TableName
+from datahub_aws_lineage.sql.values import Source, Value, merged
+
+# The confidence of a column by how it was placed; documented in docs/lineage.md.
+KNOWN = 1.0
+"""Found in a known schema, or passed on by a query whose columns are all written out."""
+BY_ALIAS = 0.9
+"""Qualified with the name or alias of a table whose schema is unknown."""
+ONLY_TABLE = 0.8
+"""Unqualified, and the one table it can come from has an unknown schema."""
+ELIMINATION = 0.7
+"""Unqualified: no known table has it, and exactly one table has an unknown schema."""
+BY_POSITION_NAME = 0.6
+"""Matched by equal names where one side's schema is unknown (COPY, APPEND)."""
+
+
+@dataclass(slots=True)
+class OutputColumn:
+    """A column of a relation; `name` is None where SQL gives it none that can be referred to."""
+
+    name: str | None
+    value: Value
+    item: exp.Expr | None = None
+    """The select item that it was written as."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStar:
+    """Stands among the columns for all columns of a table whose schema is unknown. `but` are left out (EXCLUDE)."""
+
+    table: StatementTable
+    but: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Relation:
+    """Columns in order, with open stars where a schema is unknown.
+
+    `opaque` relations (table functions) have columns that come from no table. `whole` is the value of the alias
+    itself, for an unnested element (`FROM t, t.items AS i`).
+    """
+
+    columns: list[OutputColumn | OpenStar]
+    alias: str | None = None
+    table: TableName | None = None
+    """Set for a base table without an alias, whose columns may be qualified with more than its last name."""
+    opaque: bool = False
+    whole: Value | None = None
+    _index: dict[str, list[Value]] | None = field(default=None, repr=False)
+
+    @property
+    def stars(self) -> list[OpenStar]:
+        return [column for column in self.columns if isinstance(column, OpenStar)]
+
+    @property
+    def closed(self) -> list[OutputColumn]:
+        return [column for column in self.columns if isinstance(column, OutputColumn)]
+
+    def named(self, name: str) -> list[Value]:
+        """All columns of that name."""
+        if self._index is None:
+            self._index = {}
+            for column in self.closed:
+                if column.name is not None:
+                    self._index.setdefault(column.name, []).append(column.value)
+        return self._index.get(name, [])
+
+    def aliased(self, alias: str | None, names: Sequence[str] = ()) -> Relation:
+        """The same relation under an alias, its columns renamed from the left by a derived column list."""
+        if not names:
+            return Relation(self.columns, alias, None, self.opaque, self.whole)
+        columns: list[OutputColumn | OpenStar] = []
+        if self.stars:
+            columns = [OutputColumn(name, Value()) for name in names]
+            return Relation(columns, alias, None, opaque=True)
+        for position, column in enumerate(self.closed):
+            renamed = names[position] if position < len(names) else column.name
+            columns.append(OutputColumn(renamed, column.value, column.item))
+        return Relation(columns, alias, None, self.opaque, self.whole)
+
+    def from_open(self, name: str, confidence: float) -> Value | None:
+        """The column by way of the open stars: placed if exactly one can hold it."""
+        candidates = [star for star in self.stars if name not in star.but]
+        if len(candidates) != 1:
+            return None
+        return star_column(candidates[0].table, name, confidence)
+
+    def lookup(self, name: str, confidence: float) -> Value | None:
+        """A column asked for by this relation's alias."""
+        found = self.named(name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return None
+        if self.stars:
+            return self.from_open(name, confidence)
+        if self.whole is not None and self.whole.has_field(name):
+            return self.whole.field(name)
+        return Value() if self.opaque else None
+
+
+def star_column(table: StatementTable, name: str, confidence: float) -> Value:
+    return Value({Source(table, (name,), "IDENTITY"): confidence})
+
+
+class Ambiguous:
+    """Several columns or tables could own the name; nothing is placed."""
+
+
+AMBIGUOUS = Ambiguous()
+
+
+@dataclass(slots=True)
+class Scope:
+    """The relations of one FROM clause, in order; `parent` is the query around a correlated subquery.
+
+    `aliases` are the select items that may be named further on (Redshift's lateral aliases, ORDER BY, GROUP BY).
+    """
+
+    dialect: Dialect
+    parent: Scope | None = None
+    relations: list[Relation] = field(default_factory=list)
+    using: dict[str, Value] = field(default_factory=dict)
+    """Columns merged by USING or NATURAL, by name."""
+    aliases: dict[str, OutputColumn] = field(default_factory=dict)
+    lateral_aliases: bool = False
+    ctes: dict[str, Relation] = field(default_factory=dict)
+    windows: dict[str, exp.Expr] = field(default_factory=dict)
+
+    def outside(self) -> Scope:
+        """The scope of a derived table in this FROM: it sees CTEs and outer queries, not its neighbours."""
+        return Scope(self.dialect, self.parent, ctes=self.ctes)
+
+    def cte(self, name: str) -> Relation | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.ctes:
+                return scope.ctes[name]
+            scope = scope.parent
+        return None
+
+    def relation(self, parts: Sequence[str]) -> Relation | None:
+        """The relation called `alias`, `database.table` or `catalog.database.table`, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            for relation in scope.relations:
+                table = relation.table
+                names = (table.catalog, table.database, table.table) if table is not None else ()
+                if (len(parts) == 1 and relation.alias == parts[0]) or (
+                    len(parts) > 1 and tuple(parts) == names[-len(parts) :]
+                ):
+                    return relation
+            scope = scope.parent
+        return None
+
+    def resolve(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        """The value of a dotted name; None where nothing has it, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope._resolve_here(parts)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def _resolve_here(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        for relation, used in self._qualified(parts):
+            if len(parts) == used:
+                continue
+            found = relation.lookup(parts[used], BY_ALIAS)
+            below = with_path(found, parts[used + 1 :]) if found is not None else None
+            if below is not None:
+                return below
+            if relation.stars:
+                return AMBIGUOUS
+        column = self._unqualified(parts[0])
+        if isinstance(column, Value):
+            return with_path(column, parts[1:])
+        return column
+
+    def _qualified(self, parts: Sequence[str]) -> Iterator[tuple[Relation, int]]:
+        """Relations that a prefix of the name means, with the length of that prefix; the longest first."""
+        for relation in self.relations:
+            table = relation.table
+            if table is None:
+                continue
+            if len(parts) > 3 and tuple(parts[:3]) == (table.catalog, table.database, table.table):
+                yield relation, 3
+            elif len(parts) > 2 and tuple(parts[:2]) == (table.database, table.table):
+                yield relation, 2
+        for relation in self.relations:
+            if relation.alias == parts[0] and len(parts) > 1:
+                yield relation, 1
+
+    def _unqualified(self, name: str) -> Value | Ambiguous | None:
+        if name in self.using:
+            return self.using[name]
+        found = [value for relation in self.relations for value in relation.named(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return AMBIGUOUS
+        whole = next((r.whole for r in self.relations if r.alias == name and r.whole is not None), None)
+        if whole is not None:
+            return whole
+        alias = self._lateral(name) if self.lateral_aliases else None
+        if alias is not None:
+            return alias
+        return self._open(name)
+
+    def _lateral(self, name: str) -> Value | None:
+        """An earlier select item, unless it is made from a column of its own name, which then exists and wins."""
+        item = self.aliases.get(name)
+        if item is None:
+            return None
+        own = any(source.path[0] == name for source in item.value.sources)
+        has_star = any(relation.stars for relation in self.relations)
+        if has_star:
+            return None if own else item.value.at_most(ELIMINATION)
+        return item.value
+
+    def _open(self, name: str) -> Value | Ambiguous | None:
+        open_relations = [relation for relation in self.relations if relation.stars]
+        if not open_relations:
+            opaque = any(relation.opaque for relation in self.relations)
+            return Value() if opaque and self._outer_has(name) is None else None
+        if len(open_relations) > 1 or self._outer_has(name) or any(relation.opaque for relation in self.relations):
+            return AMBIGUOUS
+        confidence = ONLY_TABLE if len(self.relations) == 1 else ELIMINATION
+        return open_relations[0].from_open(name, confidence) or AMBIGUOUS
+
+    def _outer_has(self, name: str) -> bool | None:
+        scope = self.parent
+        while scope is not None:
+            if name in scope.using or any(relation.named(name) for relation in scope.relations):
+                return True
+            scope = scope.parent
+        return None
+
+    def whole_row(self, name: str) -> Value | None:
+        """All columns of the relation called `name`, for a row used as a value."""
+        relation = next((r for r in self.relations if r.alias == name), None)
+        return merged((c.value for c in relation.closed), "TRANSFORMATION") if relation is not None else None
+
+
+def with_path(value: Value, path: Sequence[str]) -> Value | None:
+    """A field below a column; None where the type says that there is none."""
+    for name in path:
+        if not value.has_field(name):
+            return None
+        value = value.field(name)
+    return value

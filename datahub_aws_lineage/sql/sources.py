@@ -1,0 +1,278 @@
+"""What stands in FROM and JOIN, as relations of a scope."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from datahub_aws_lineage.model.names import StatementTable, TableName
+from datahub_aws_lineage.sql.expressions import name_parts
+from datahub_aws_lineage.sql.names import without_metadata_suffix
+from datahub_aws_lineage.sql.nested_types import ArrayOf, MapOf, StructOf, parse_type
+from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
+from datahub_aws_lineage.sql.values import Source, Value, merged
+
+if TYPE_CHECKING:
+    from datahub_aws_lineage.sql.queries import QueryWalker
+
+
+class SourceWalker:
+    """Adds relations to a scope, in the order of the text; joins add their conditions to the collector."""
+
+    def __init__(self, queries: QueryWalker) -> None:
+        self.queries = queries
+
+    # ---- FROM and JOIN ----------------------------------------------------------------------------------------------
+
+    def add_from(self, node: exp.Expr, scope: Scope) -> None:
+        """FROM, joins and LATERAL VIEWs of a SELECT (or of an UPDATE or DELETE)."""
+        clause = node.args.get("from_")
+        if clause is not None:
+            self.add(clause.this, scope)
+        for lateral in node.args.get("laterals") or ():
+            self.add(lateral, scope)
+        self.add_joins(node.args.get("joins") or (), scope)
+        match = node.args.get("match")
+        if match is not None and scope.relations:
+            scope.relations[:] = [match_recognize(match, scope, self.queries)]
+
+    def add_joins(self, joins: Iterable[exp.Expr], scope: Scope) -> None:
+        for join in joins:
+            left = len(scope.relations)
+            self.add(join.this, scope)
+            side = (join.args.get("side") or "").upper()
+            shared = [column.name.lower() for column in join.args.get("using") or ()]
+            if (join.args.get("method") or "").upper() == "NATURAL":
+                shared = self._shared_names(scope, left)
+            for name in shared:
+                self._merge(name, scope, left, side)
+            self.queries.influence(join.args.get("on"), scope, "JOIN")
+
+    def _shared_names(self, scope: Scope, left: int) -> list[str]:
+        """The common columns of a NATURAL join; all schemas must be known for them to be."""
+        if any(relation.stars for relation in scope.relations):
+            self.queries.collector.gap("column", "the columns of a NATURAL JOIN with a table of unknown schema")
+            return []
+        before = {c.name for relation in scope.relations[:left] for c in relation.closed if c.name is not None}
+        after = [c.name for relation in scope.relations[left:] for c in relation.closed if c.name is not None]
+        return [name for name in after if name in before]
+
+    def _merge(self, name: str, scope: Scope, left: int, side: str) -> None:
+        """One column of USING: both sides decide the join; the value is the side's that is always there."""
+        before = scope.using.get(name) or self._side(name, scope, scope.relations[:left])
+        after = self._side(name, scope, scope.relations[left:])
+        for value in (before, after):
+            self.queries.collector.influenced_by(value, "JOIN")
+        if side == "FULL":
+            scope.using[name] = merged((before, after))
+        else:
+            scope.using[name] = after if side == "RIGHT" else before
+
+    def _side(self, name: str, scope: Scope, relations: list[Relation]) -> Value:
+        side = Scope(scope.dialect, None, relations)
+        return self.queries.expressions.resolve([name], side)
+
+    # ---- one source -------------------------------------------------------------------------------------------------
+
+    def add(self, node: exp.Expr, scope: Scope) -> None:
+        """Adds what `node` stands for; a join in parentheses adds several relations."""
+        match node:
+            case exp.Table():
+                self._table(node, scope)
+            case exp.Subquery() if isinstance(node.this, exp.Table | exp.Unnest | exp.Values | exp.Lateral):
+                self._nested_join(node, scope)
+            case exp.Subquery():
+                relation = self.queries.query(node, scope.outside())
+                self._append(node, relation, scope)
+            case exp.Lateral():
+                self._lateral(node, scope)
+            case exp.Unnest():
+                self._unnest(node, scope)
+            case exp.Values():
+                self._append(node, self._values(node, scope), scope)
+            case exp.Query():
+                scope.relations.append(self.queries.query(node, scope.outside()))
+            case exp.Column() | exp.Alias() | exp.AtIndex() | exp.Bracket() | exp.Dot():
+                self._navigation(node, scope)
+            case _:
+                self._append(node, Relation([], opaque=True), scope)
+                self.queries.expressions.value(node, scope)
+
+    def _append(self, node: exp.Expr, relation: Relation, scope: Scope, *, alias: str | None = None) -> None:
+        """Pivots, gives the alias and the derived column names, and adds the joins that hang below the node."""
+        for pivot in node.args.get("pivots") or ():
+            relation = pivoted(pivot, relation, self.queries)
+            alias = pivot.alias.lower() or alias
+        own, names = _alias(node)
+        if own or names or alias != relation.alias:
+            kept = relation.table if not own and not names else None
+            relation = relation.aliased(own or alias, names)
+            relation.table = kept
+        scope.relations.append(relation)
+        self.add_joins(node.args.get("joins") or (), scope)
+
+    def _nested_join(self, node: exp.Expr, scope: Scope) -> None:
+        """`(a JOIN b ON …)`: with an alias one relation, without it the relations of the join."""
+        inner = Scope(scope.dialect, scope.parent, ctes=scope.ctes)
+        own, names = _alias(node)
+        if not own:
+            self.add(node.this, scope)
+            self.add_joins(node.args.get("joins") or (), scope)
+            return
+        self.add(node.this, inner)
+        columns = [column for relation in inner.relations for column in relation.columns]
+        self._append(node, Relation(columns).aliased(own, names), scope, alias=own)
+
+    # ---- tables -----------------------------------------------------------------------------------------------------
+
+    def _table(self, node: exp.Expr, scope: Scope) -> None:
+        parts = name_parts(node)
+        if not parts:
+            self._table_function(node, scope)
+            return
+        cte = scope.cte(parts[0]) if len(parts) == 1 else None
+        if cte is not None:
+            self._append(node, cte, scope, alias=parts[0])
+        elif len(parts) > 1 and scope.dialect == "redshift" and scope.relation(parts[:1]) is not None:
+            self._element(parts, node.alias.lower() or parts[-1], scope)
+            self.add_joins(node.args.get("joins") or (), scope)
+        else:
+            self._append(node, self.base(self.queries.names.read(parts)), scope, alias=parts[-1])
+
+    def base(self, table: StatementTable) -> Relation:
+        """A real table: an input of the statement, with its known columns or an open star."""
+        table, about_metadata = without_metadata_suffix(table)
+        self.queries.collector.read(table)
+        name = table if isinstance(table, TableName) else None
+        alias = str(table) if name is None else name.table
+        if about_metadata:
+            return Relation([], alias, name, opaque=True)
+        known = self.queries.names.schemas.columns(table)
+        if not known:
+            return Relation([OpenStar(table)], alias, name)
+        columns: list[OutputColumn | OpenStar] = [
+            OutputColumn(
+                column.name.lower(),
+                Value({Source(table, (column.name.lower(),), "IDENTITY"): KNOWN}, parse_type(column.type)),
+            )
+            for column in known
+        ]
+        return Relation(columns, alias, name)
+
+    def _table_function(self, node: exp.Expr, scope: Scope) -> None:
+        """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
+        for query in node.this.find_all(exp.Query, bfs=True) if isinstance(node.this, exp.Expr) else ():
+            if not isinstance(query.parent, exp.Query):
+                self.queries.query(query, scope)
+        self._append(node, Relation([], opaque=True), scope)
+
+    # ---- nested data ------------------------------------------------------------------------------------------------
+
+    def _navigation(self, node: exp.Expr, scope: Scope) -> None:
+        """Redshift: `FROM t, t.items AS i AT n` makes a row of each element."""
+        index = ""
+        if isinstance(node, exp.AtIndex):
+            index, node = node.expression.name.lower(), node.this
+        alias = node.alias.lower() if isinstance(node, exp.Alias) else ""
+        source = node.this if isinstance(node, exp.Alias) else node
+        if isinstance(source, exp.Column):
+            self._element(name_parts(source), alias or source.name.lower(), scope, index)
+        else:
+            value = self.queries.expressions.value(source, scope)
+            self._add_element(value, alias, scope, index)
+
+    def _element(self, parts: list[str], alias: str, scope: Scope, index: str = "") -> None:
+        self._add_element(self.queries.expressions.resolve(parts, scope), alias, scope, index)
+
+    def _add_element(self, value: Value, alias: str, scope: Scope, index: str) -> None:
+        scope.relations.append(Relation([], alias, whole=value.element()))
+        if index:
+            scope.relations.append(Relation([OutputColumn(index, Value())]))
+
+    def _unnest(self, node: exp.Expr, scope: Scope) -> None:
+        alias, names = _alias(node)
+        values = [self.queries.expressions.value(item, scope) for item in node.expressions]
+        columns: list[OutputColumn | OpenStar] = list(self._unnested(values, names))
+        offset = node.args.get("offset")
+        if offset:
+            columns.append(OutputColumn(offset.name.lower() if isinstance(offset, exp.Identifier) else None, Value()))
+        scope.relations.append(Relation(columns, alias))
+        self.add_joins(node.args.get("joins") or (), scope)
+
+    def _unnested(self, values: list[Value], names: list[str]) -> list[OutputColumn]:
+        """Each array gives a column, or one a field of its rows; a map gives its keys and values (Trino, UNNEST)."""
+        widths = [_unnested_width(value) for value in values]
+        unknown = widths.count(None)
+        if unknown == 1 and names:
+            missing = len(names) - sum(width or 0 for width in widths)
+            widths = [missing if width is None else width for width in widths]
+        elif unknown and len(names) in (0, len(values)):
+            widths = [1 if width is None else width for width in widths]
+        elif unknown:
+            self.queries.collector.gap("column", "UNNEST of several arrays of unknown type")
+            return [OutputColumn(name, Value()) for name in names]
+        columns = [c for value, width in zip(values, widths, strict=True) for c in _unnested_columns(value, width or 1)]
+        for column, name in zip(columns, names, strict=False):
+            column.name = name
+        return columns
+
+    def _lateral(self, node: exp.Expr, scope: Scope) -> None:
+        source = node.this
+        alias, names = _alias(node)
+        if isinstance(source, exp.Query):
+            self._append(node, self.queries.query(source, scope), scope)
+        elif isinstance(source, exp.Unnest):
+            self._unnest(source, scope)
+        else:  # Hive: LATERAL VIEW explode(items) t AS item
+            arguments = [a for a in source.iter_expressions() if isinstance(a, exp.Expr)]
+            value = merged(self.queries.expressions.value(a, scope) for a in arguments)
+            positions = 1 if isinstance(source, exp.Posexplode) else 0
+            columns = [OutputColumn(None, Value())] * positions
+            columns = [*columns, *_unnested_columns(value, max(1, len(names) - positions), whole=True)]
+            relation = Relation([OutputColumn(n, c.value) for n, c in zip(names, columns, strict=False)], alias)
+            scope.relations.append(relation)
+
+    def _values(self, node: exp.Expr, scope: Scope) -> Relation:
+        rows: list[list[Value]] = []
+        for row in node.expressions:
+            items = row.expressions if isinstance(row, exp.Tuple) else [row.this if isinstance(row, exp.Paren) else row]
+            rows.append([self.queries.expressions.value(item, scope) for item in items])
+        columns = [merged(column) for column in zip(*rows, strict=False)]
+        return Relation([OutputColumn(None, value) for value in columns])
+
+
+def _alias(node: exp.Expr) -> tuple[str | None, list[str]]:
+    alias = node.args.get("alias")
+    if not isinstance(alias, exp.TableAlias):
+        return None, []
+    return alias.name.lower() or None, [column.name.lower() for column in alias.columns]
+
+
+def _unnested_width(value: Value) -> int | None:
+    if value.fields is not None:
+        return len(value.fields)
+    match value.type:
+        case MapOf():
+            return 2
+        case ArrayOf(element=StructOf(fields=fields)):
+            return len(fields)
+        case ArrayOf():
+            return 1
+        case _:
+            return None
+
+
+def _unnested_columns(value: Value, width: int, *, whole: bool = False) -> list[OutputColumn]:
+    """`whole`: an element stays one column although it is a row (Hive's explode)."""
+    element = value.element()
+    if isinstance(value.type, MapOf):
+        return [OutputColumn(None, Value(dict(value.sources), value.type.key)), OutputColumn(None, element)]
+    names = element.field_names()
+    if names and not whole:
+        return [OutputColumn(name, element.field(name)) for name in names]
+    if width == 1:
+        return [OutputColumn(None, element)]
+    return [OutputColumn(None, Value(dict(value.sources))) for _ in range(width)]

@@ -1,0 +1,251 @@
+"""One statement: its head is read by a cursor, its query or expressions by sqlglot, and the kinds by a table.
+
+The readers, one module a group of kinds, take an `Analysis` and return a `Found`; `sql.scripts` chooses among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import Token, exp
+
+from datahub_aws_lineage.model.catalog import Column
+from datahub_aws_lineage.model.lineage import (
+    ColumnLineage,
+    Effect,
+    NoLineage,
+    Outcome,
+    Statement,
+    StatementKind,
+    StatementLineage,
+    Upstream,
+)
+from datahub_aws_lineage.model.names import Dialect, StatementTable, TemporaryTable
+from datahub_aws_lineage.model.queries import SqlContext
+from datahub_aws_lineage.sql.collector import Collector
+from datahub_aws_lineage.sql.cursor import Cursor, source_text
+from datahub_aws_lineage.sql.dialects import parse, to_sql, tokenize
+from datahub_aws_lineage.sql.names import LearnedSchemas, Names
+from datahub_aws_lineage.sql.queries import QueryWalker
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation
+from datahub_aws_lineage.sql.select_items import item_texts
+
+MAX_EXPRESSION = 2000
+"""Longer expression texts are cut, with an ellipsis."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What earlier statements of the same text have left behind."""
+
+    context: SqlContext
+    schemas: LearnedSchemas
+    prepared: dict[str, tuple[list[Token], str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Target:
+    """Where a statement writes: the table, and its columns where they are known."""
+
+    table: StatementTable
+    columns: tuple[Column, ...] | None = None
+
+    @property
+    def names(self) -> list[str] | None:
+        return [column.name.lower() for column in self.columns] if self.columns else None
+
+
+@dataclass(slots=True)
+class Found:
+    """A statement as its reader leaves it; `Analysis.finish` makes the frozen value from it."""
+
+    kind: StatementKind
+    output: StatementTable | None = None
+    columns: list[OutputColumn] = field(default_factory=list)
+    schema: tuple[Column, ...] | None = None
+    replaces: bool = False
+    effects: tuple[Effect, ...] = ()
+    body: tuple[Statement, ...] = ()
+    writes_rows_of_existing: bool = False
+    """INSERT, MERGE, UPDATE, DELETE, …: the target is an input only where its columns feed what is written."""
+
+
+class Analysis:
+    """The reading of one statement; readers call its methods and return a `Found`."""
+
+    def __init__(self, tokens: list[Token], text: str, session: Session) -> None:
+        self.text = text
+        self.tokens = tokens
+        self.session = session
+        self.dialect: Dialect = session.context.dialect
+        self.cursor = Cursor(tokens, text)
+        self.collector = Collector()
+        self.names = Names(session.context, session.schemas)
+        self.queries = QueryWalker(self.names, self.collector)
+        self._texts: dict[int, str] = {}
+
+    # ---- parts that readers share -----------------------------------------------------------------------------------
+
+    def parse(self, tokens: list[Token]) -> exp.Expr:
+        return parse(tokens, self.text, self.dialect)
+
+    def query(self, tokens: list[Token]) -> Relation:
+        """The relation of a query given as tokens; remembers how its select items were written."""
+        tree = self.parse(tokens)
+        return self.relation(tree, tokens)
+
+    def relation(self, tree: exp.Expr, tokens: list[Token]) -> Relation:
+        self._texts |= item_texts(tree, tokens, self.text)
+        return self.queries.query(tree)
+
+    def inner_query(self, sql: str) -> Relation:
+        """The relation of a query that stands in a string (UNLOAD)."""
+        tokens = tokenize(sql, self.dialect)
+        tree = parse(tokens, sql, self.dialect)
+        self._texts |= item_texts(tree, tokens, sql)
+        return self.queries.query(tree)
+
+    def adopt_texts(self, other: Analysis) -> None:
+        self._texts |= other._texts
+
+    def target(self, parts: Sequence[str]) -> Target:
+        """An existing table that is written to."""
+        table = self.names.read(parts)
+        return Target(table, self.session.schemas.columns(table))
+
+    def gap_stars(self, relation: Relation) -> None:
+        for star in relation.stars:
+            self.collector.gap("star", f"{star.table}.*: the schema is unknown")
+
+    # ---- columns ----------------------------------------------------------------------------------------------------
+
+    def named_columns(self, relation: Relation, names: Sequence[str] = ()) -> list[OutputColumn]:
+        """Output columns under their own names, or under a column list."""
+        self.gap_stars(relation)
+        if not names:
+            return relation.closed
+        if not relation.stars and len(names) != len(relation.columns):
+            self.collector.gap("arity", f"{len(names)} names for {len(relation.columns)} columns")
+        return self._by_position(relation, list(names))
+
+    def inserted_columns(self, relation: Relation, target: Target, listed: Sequence[str]) -> list[OutputColumn]:
+        """Output columns of an INSERT: by the column list, else by the target's columns, in order."""
+        self.gap_stars(relation)
+        known = target.names
+        names = list(listed) or known
+        if names is None:
+            self.collector.gap("target", f"the columns of {target.table} are unknown")
+            return []
+        if not relation.stars and len(relation.columns) > len(names):
+            self.collector.gap("arity", f"{len(relation.columns)} columns for {len(names)} of {target.table}")
+        return self.in_target(self._by_position(relation, names), target)
+
+    def _by_position(self, relation: Relation, names: list[str]) -> list[OutputColumn]:
+        """Around one open star, columns are counted from both ends; around several only up to the first."""
+        columns = relation.columns
+        stars = [position for position, column in enumerate(columns) if isinstance(column, OpenStar)]
+        if not stars:
+            pairs = list(zip(names, columns, strict=False))
+        else:
+            pairs = list(zip(names, columns[: stars[0]], strict=False))
+            tail = columns[stars[-1] + 1 :]
+            if len(stars) == 1 and len(tail) <= len(names) - len(pairs):
+                pairs += zip(names[len(names) - len(tail) :], tail, strict=True)
+        return [OutputColumn(name, c.value, c.item) for name, c in pairs if isinstance(c, OutputColumn)]
+
+    def in_target(self, columns: Iterable[OutputColumn], target: Target) -> list[OutputColumn]:
+        """Leaves out columns that the known target does not have; each is a gap."""
+        known = target.names
+        if known is None:
+            return list(columns)
+        kept = []
+        for column in columns:
+            if column.name in known:
+                kept.append(column)
+            else:
+                self.collector.gap("target", f"{target.table} has no column {column.name}")
+        return kept
+
+    def schema_of(self, relation: Relation, columns: Sequence[OutputColumn]) -> tuple[Column, ...] | None:
+        """The columns that a CREATE … AS makes; None where a star hides them."""
+        if relation.stars or any(column.name is None for column in columns):
+            return None
+        return tuple(Column(column.name or "", "") for column in columns)
+
+    # ---- the result -------------------------------------------------------------------------------------------------
+
+    def finish(self, found: Found, index: int) -> Statement:
+        columns = tuple(lineage for column in found.columns if (lineage := self._lineage(column)) is not None)
+        inputs = self._inputs(found, columns)
+        gaps = tuple(self.collector.gaps)
+        outcome: Outcome = NoLineage(gaps)
+        if inputs:
+            outcome = StatementLineage(inputs, _merged_columns(columns), self._indirect(inputs), gaps)
+        return Statement(
+            index=index,
+            kind=found.kind,
+            text=source_text(self.tokens, self.text),
+            outcome=outcome,
+            output=found.output,
+            temporary=isinstance(found.output, TemporaryTable),
+            schema=found.schema,
+            replaces=found.replaces,
+            effects=found.effects,
+            body=found.body,
+        )
+
+    def _lineage(self, column: OutputColumn) -> ColumnLineage | None:
+        sources = column.value.sources
+        if not sources or column.name is None:
+            return None
+        upstreams = sorted({Upstream(s.table, ".".join(s.path), s.subtype) for s in sources}, key=str)
+        confidence = round(min(sources.values()), 2)
+        return ColumnLineage(column.name, tuple(upstreams), self._expression(column), confidence)
+
+    def _expression(self, column: OutputColumn) -> str | None:
+        item = column.item
+        if item is None:
+            return None
+        text = self._texts.get(id(item)) or to_sql(item.unalias(), self.dialect)
+        if text is not None and len(text) > MAX_EXPRESSION:
+            return text[: MAX_EXPRESSION - 1] + "…"
+        return text
+
+    def _inputs(self, found: Found, columns: tuple[ColumnLineage, ...]) -> tuple[StatementTable, ...]:
+        inputs = dict(self.collector.inputs)
+        if found.writes_rows_of_existing and found.output is not None:
+            feeds = any(upstream.table == found.output for column in columns for upstream in column.upstreams)
+            starred = any(
+                gap.what == "star" and gap.detail.startswith(f"{found.output}.*") for gap in self.collector.gaps
+            )
+            inputs.pop(found.output, None)
+            if feeds or starred:
+                inputs[found.output] = None
+        return tuple(inputs)
+
+    def _indirect(self, inputs: tuple[StatementTable, ...]) -> tuple[Upstream, ...]:
+        found = {
+            Upstream(source.table, ".".join(source.path), source.subtype)
+            for source in self.collector.indirect
+            if source.table in inputs
+        }
+        return tuple(sorted(found, key=str))
+
+
+def _merged_columns(columns: Iterable[ColumnLineage]) -> tuple[ColumnLineage, ...]:
+    """One entry a column: several WHEN branches of a MERGE may write the same one."""
+    merged: dict[str, ColumnLineage] = {}
+    for column in columns:
+        known = merged.get(column.column)
+        if known is None:
+            merged[column.column] = column
+        else:
+            upstreams = tuple(sorted({*known.upstreams, *column.upstreams}, key=str))
+            merged[column.column] = replace(
+                known, upstreams=upstreams, confidence=min(known.confidence, column.confidence)
+            )
+    return tuple(merged.values())
+
+
+Reader = Callable[[Analysis], Found]
