@@ -1,0 +1,1 @@
+SELECT dim_rider.rider_id, dim_rider.city, dim_rider.country, dim_rider.plan_name, dim_rider.monthly_fee, (date_part('year'::text, ('now'::text)::date))::integer - dim_rider.birth_year AS age FROM core.dim_rider WHERE (dim_rider.valid_to IS NULL);

@@ -1,0 +1,1 @@
+SELECT v."month", v.city, v.net, (SELECT sum(d.deferred) AS sum FROM finance.deferred_revenue d JOIN core.dim_rider r ON d.rider_id::text = r.rider_id::text WHERE d."month" = v."month" AND r.city::text = v.city::text) AS deferred FROM finance.vat_report v;

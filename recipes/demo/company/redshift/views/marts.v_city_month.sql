@@ -1,0 +1,1 @@
+SELECT c.city, date_trunc('month'::text, c."day")::date AS "month", sum(c.trips) AS trips, sum(c.net_revenue) AS net_revenue, rank() OVER (PARTITION BY date_trunc('month'::text, c."day")::date ORDER BY sum(c.net_revenue) DESC) AS revenue_rank FROM marts.city_daily c GROUP BY c.city, date_trunc('month'::text, c."day")::date;
