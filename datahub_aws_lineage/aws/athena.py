@@ -41,6 +41,8 @@ class AthenaHistoryReader:
     Athena lists executions of one work group without a filter. They come newest first, which is observed and not
     documented: a work group ends at the first page that lies wholly before the window, not at the first such query.
 
+    `as_of` is the moment that retention counts from: now, unless a recording of an earlier day is replayed.
+
     A refused work group is a warning, one that is gone since it was listed is skipped; any other failed listing is a
     failure. Either way the other work groups go on, and what was read before stays.
     """
@@ -52,7 +54,9 @@ class AthenaHistoryReader:
         window: TimeWindow,
         *,
         work_group_allowed: Callable[[str], bool] = lambda _: True,
+        as_of: datetime | None = None,
     ) -> None:
+        self._as_of = as_of
         self._client = clients.client("athena")
         self._diagnostics = diagnostics
         self._window = window
@@ -60,7 +64,7 @@ class AthenaHistoryReader:
 
     def read_queries(self) -> Iterator[QueryRecord]:
         """Yields the records, newest first within a work group. Raises FatalError alone."""
-        oldest = datetime.now(timezone.utc) - RETENTION
+        oldest = (self._as_of or datetime.now(timezone.utc)) - RETENTION
         if self._window.start < oldest:
             self._diagnostics.truncated(
                 "athena history", f"Athena keeps {RETENTION.days} days: nothing before {oldest:%Y-%m-%d %H:%M} UTC"

@@ -389,6 +389,13 @@ def test_a_window_older_than_athena_keeps_is_said(
     assert diagnostics.truncated.call_count == truncated
 
 
+def test_the_age_of_a_recording_does_not_count(clients: Clients, diagnostics: MagicMock, history: History) -> None:
+    year = timedelta(days=365)
+    history.work_groups()
+    read(clients, diagnostics, TimeWindow(NOW - year - timedelta(days=7), NOW - year), as_of=NOW - year)
+    assert complaints(diagnostics) == {}
+
+
 def test_probes_name_what_is_denied(clients: Clients, athena: Stubber) -> None:
     athena.add_client_error("list_work_groups", "AccessDeniedException")
     with pytest.raises(AccessDeniedError, match="athena:ListWorkGroups"):

@@ -243,6 +243,17 @@ def test_a_malformed_table_loses_no_other(clients: Clients, diagnostics: MagicMo
     assert complaints(diagnostics) == {"skipped": 1}
 
 
+def test_a_broken_schema_in_parameters_keeps_the_table_and_is_counted(
+    clients: Clients, diagnostics: MagicMock, glue: Stubber
+) -> None:
+    row = {"Name": "t", "Parameters": {"spark.sql.sources.schema": "{"}, "StorageDescriptor": {"Columns": []}}
+    glue.add_response("get_databases", {"DatabaseList": [{"Name": "a"}]})
+    glue.add_response("get_tables", {"TableList": [row]})
+    (table,) = GlueCatalogReader(clients, diagnostics).read_tables()
+    assert table.columns is None
+    assert diagnostics.skipped.call_args.args[:2] == ("malformed", "glue table schema")
+
+
 @pytest.mark.parametrize("broken", [None, {}, {"Name": "x", "TargetDatabase": {"CatalogId": OWNER}}])
 def test_a_malformed_database_loses_no_other(clients: Clients, diagnostics: MagicMock, broken: Any) -> None:
     bodies = {"GetDatabases": {"DatabaseList": [{"Name": "a"}, broken, {"Name": "b"}]}}

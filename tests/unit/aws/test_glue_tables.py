@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import MagicMock
 
 import botocore.session
 import pytest
 from botocore.validate import ParamValidator
+from datahub.ingestion.source.aws.glue import GlueSource
 
 from datahub_aws_lineage.aws.glue_tables import catalog_name, parse_database, parse_table
 from datahub_aws_lineage.model.catalog import Column, Database, Table
@@ -84,6 +86,28 @@ def test_parameters_keep_the_storage_descriptor_as_datahub_spells_it() -> None:
     assert table.location == "s3://lake/orders/"
 
 
+def test_parameters_are_what_datahub_makes_custom_properties_of() -> None:
+    payload = {
+        "Name": "orders",
+        "Parameters": {"classification": "parquet", "table_type": "ICEBERG"},
+        "StorageDescriptor": {
+            "Columns": [{"Name": "a", "Type": "int"}],
+            "Location": "s3://lake/orders",
+            "AdditionalLocations": ["s3://lake/more"],
+            "Compressed": True,
+            "NumberOfBuckets": 4,
+            "SerdeInfo": {"Name": "s", "Parameters": {"serialization.format": "1"}},
+            "SortColumns": [{"Column": "a", "SortOrder": 1}],
+            "Parameters": {"sizeKey": "9"},
+            "SkewedInfo": {"SkewedColumnNames": ["a"]},
+            "StoredAsSubDirectories": False,
+            "SchemaReference": {"SchemaVersionNumber": 2},
+        },
+    }
+    theirs = GlueSource._get_dataset_properties(MagicMock(), payload | {"CatalogId": "1", "DatabaseName": "sales"})
+    assert parse(payload).parameters == theirs.customProperties
+
+
 def test_times_are_utc() -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     table = parse({"CreateTime": noon, "UpdateTime": noon})
@@ -156,6 +180,7 @@ SPARK_SCHEMA = {
     "fields": [
         {"name": "id", "type": "long", "nullable": False, "metadata": {}},
         {"name": "price", "type": "decimal(10,2)", "nullable": True, "metadata": {"comment": "gross"}},
+        {"name": "spot", "type": {"type": "udt", "class": "org.example.Point", "sqlType": "double"}, "metadata": {}},
         {"name": "code", "type": "string", "metadata": {"__CHAR_VARCHAR_TYPE_STRING": "varchar(3)"}},
         {
             "name": "tags",
@@ -177,6 +202,7 @@ SPARK_SCHEMA = {
 SPARK_COLUMNS = (
     Column("id", "bigint"),
     Column("price", "decimal(10,2)", "gross"),
+    Column("spot", "double"),
     Column("code", "varchar(3)"),
     Column("tags", "map<string,int>"),
     Column("lines", "array<struct<sku:string,at:timestamp>>"),

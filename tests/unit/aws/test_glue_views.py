@@ -132,6 +132,13 @@ def test_columns_of_the_definition_stand_in(diagnostics: MagicMock, storage: dic
     assert read(diagnostics, payload).columns == (Column("id", "bigint"), Column("sku", "struct<a:int,b:varchar(3)>"))
 
 
+@pytest.mark.parametrize("columns", [None, [], "id", [{"type": "bigint"}], ["id"]])
+def test_columns_of_the_definition_that_cannot_be_read_are_unknown(diagnostics: MagicMock, columns: Any) -> None:
+    table = read(diagnostics, virtual(f"/* Presto View: {encode({**STORED, 'columns': columns})} */"))
+    assert table.columns is None
+    assert table.view is not None
+
+
 def test_hive_view_prefers_the_expanded_text(diagnostics: MagicMock) -> None:
     view = view_of(diagnostics, virtual("SELECT * FROM t", "SELECT `t`.`a` FROM `sales`.`t`"))
     assert view == ViewDefinition("SELECT `t`.`a` FROM `sales`.`t`", "hive", "awsdatacatalog", "reports")
