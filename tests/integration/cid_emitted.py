@@ -19,15 +19,23 @@ Field: TypeAlias = tuple[str, str]
 
 @dataclass
 class Emitted:
-    """Upstream tables by view; upstream fields by field, each with the kinds of its edge (`direct`, `conditional`)."""
+    """Upstream tables by view, columns by table, and upstream fields by field.
+
+    An upstream field comes with the kinds of its edge (`direct`, `conditional`). Names are spelled as emitted.
+    """
 
     report: Any
     tables: dict[str, set[str]] = field(default_factory=dict)
+    schemas: dict[str, set[str]] = field(default_factory=dict)
     fields: dict[Field, dict[Field, set[str]]] = field(default_factory=dict)
 
     def of_view(self, view: str) -> dict[str, set[Field]]:
-        """The upstream fields of each column of `view` that has any."""
-        return {column: set(edges) for (table, column), edges in self.fields.items() if table == view}
+        """The upstream fields of each column of `view` that has any; columns in lower case, as Athena compares them."""
+        return {
+            column.lower(): {(upstream, name.lower()) for upstream, name in edges}
+            for (table, column), edges in self.fields.items()
+            if table == view
+        }
 
 
 def run_recipe(aws_config: dict[str, str], output: Path) -> Emitted:
@@ -43,8 +51,12 @@ def run_recipe(aws_config: dict[str, str], output: Path) -> Emitted:
     pipeline.raise_from_status()
     emitted = Emitted(pipeline.source.get_report())
     for proposal in json.loads(output.read_text(encoding="utf-8")):
-        if proposal.get("aspectName") == "upstreamLineage":
-            _read_lineage(emitted, _table(proposal["entityUrn"]), proposal["aspect"]["json"])
+        match proposal.get("aspectName"):
+            case "upstreamLineage":
+                _read_lineage(emitted, _table(proposal["entityUrn"]), proposal["aspect"]["json"])
+            case "schemaMetadata":
+                columns = {_column(schema_field["fieldPath"]) for schema_field in proposal["aspect"]["json"]["fields"]}
+                emitted.schemas[_table(proposal["entityUrn"])] = columns
     return emitted
 
 
@@ -67,4 +79,8 @@ def _table(urn: str) -> str:
 
 def _field(urn: str) -> Field:
     parsed = SchemaFieldUrn.from_string(urn)
-    return _table(parsed.parent), get_simple_field_path_from_v2_field_path(parsed.field_path)
+    return _table(parsed.parent), _column(parsed.field_path)
+
+
+def _column(field_path: str) -> str:
+    return get_simple_field_path_from_v2_field_path(field_path)

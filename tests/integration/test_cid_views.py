@@ -96,6 +96,16 @@ def test_every_output_column_is_accounted_for(emitted: Emitted, views: tuple[Dep
     assert {key for key in emitted.fields if key[0] in names} <= wanted.keys()
 
 
+def test_edges_end_at_fields_that_are_there(emitted: Emitted) -> None:
+    """As the catalog spells them: a table of the package has a column in mixed case, read in lower case by a view."""
+    edges = [(table, upstream, column) for (table, column), found in emitted.fields.items() for upstream in found]
+    ends = {(table, column) for table, _, column in edges} | {upstream for _, upstream, _ in edges}
+    assert {end for end in ends if end[0] in emitted.schemas and end[1] not in emitted.schemas[end[0]]} == set()
+    spelled = "currentserviceContainerConfiguration_4_containerName"
+    upstreams = emitted.fields["cid_cur.compute_optimizer_ecs_service_options", "option_details"]
+    assert ("cid_cur.compute_optimizer_ecs_service_lines", spelled) in upstreams
+
+
 def test_union_takes_columns_by_position(emitted: Emitted, views: tuple[DeployedView, ...]) -> None:
     by_name = {view.full_name: view for view in views}
     union = by_name["cid_cur.compute_optimizer_all_options"]
@@ -142,7 +152,7 @@ def _schemas(session: boto3.Session) -> SchemaResolver:
         for table in glue.get_tables(DatabaseName=database["Name"])["TableList"]:
             columns = [*table["StorageDescriptor"]["Columns"], *table.get("PartitionKeys", [])]
             urn = make_dataset_urn("glue", f"{database['Name']}.{table['Name']}")
-            schemas.add_raw_schema_info(urn, {column["Name"]: column["Type"] for column in columns})
+            schemas.add_raw_schema_info(urn, {column["Name"].lower(): column["Type"] for column in columns})
     return schemas
 
 
