@@ -84,7 +84,7 @@ class RedshiftCatalogReader:
                 yield Database(platform="redshift", catalog=database.lower(), name=name.lower(), parameters=known)
 
     def read_tables(self) -> Iterator[Table]:
-        """Yields tables, external tables and views, ordered by name; late-binding views and what has no columns last."""
+        """Yields tables, external tables and views, by name; late-binding views and what has no columns come last."""
         for database in self._databases:
             parts = self._read_parts(database)
             columns = self._rows("Redshift columns", redshift_sql.COLUMNS, database)
