@@ -11,7 +11,7 @@ import pytest
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.api.common import PipelineContext
 from datahub.ingestion.api.workunit import MetadataWorkUnit
-from datahub.ingestion.source.aws.glue import GlueSource
+from datahub.ingestion.source.aws.glue import GlueSource, GlueSourceConfig
 from datahub.metadata.schema_classes import (
     ContainerClass,
     ContainerPropertiesClass,
@@ -105,7 +105,8 @@ def _fill(glue: Any) -> None:
 
 def _native(instance: str | None, env: str) -> list[MetadataWorkUnit]:
     config = {"aws_region": REGION, "env": env, "extract_transforms": False, "include_view_lineage": False}
-    source = GlueSource.create({**config, "platform_instance": instance}, PipelineContext(run_id="native"))
+    options = GlueSourceConfig.model_validate({**config, "platform_instance": instance})
+    source = GlueSource(options, PipelineContext(run_id="native"))
     return list(source.get_workunits_internal())
 
 
