@@ -165,14 +165,12 @@ def _definitions(listed: list[Token], text: str) -> tuple[Column, ...]:
 
 
 def _is_column(item: list[Token]) -> bool:
-    return item[0].token_type is TokenType.IDENTIFIER or item[0].text.upper() not in _NOT_COLUMNS
+    return item[0].token_type is TokenType.IDENTIFIER or item[0].text.upper().split()[0] not in _NOT_COLUMNS
 
 
 def _definition(item: list[Token], text: str) -> Column:
-    end = next(
-        (i for i, token in enumerate(item) if i > 0 and token.text.upper() in _END_OF_TYPE and not _quoted(token)),
-        len(item),
-    )
+    words = [None if _quoted(token) else token.text.upper().split()[0] for token in item]
+    end = next((i for i, word in enumerate(words) if i > 0 and word in _END_OF_TYPE), len(item))
     type_tokens = item[1:end]
     if type_tokens and type_tokens[0].token_type is TokenType.COLON:
         type_tokens = type_tokens[1:]
@@ -197,12 +195,13 @@ def _angled(tokens: list[Token]) -> list[Token]:
 def _partitions(analysis: Analysis) -> tuple[Column, ...]:
     """PARTITIONED BY (name type, …): Hive's partition columns come last. Iceberg's transforms add no column."""
     cursor = Cursor(analysis.tokens, analysis.text)
-    while cursor.skip_to("PARTITIONED"):
-        if cursor.takes("PARTITIONED", "BY") and cursor.at_parenthesis:
+    while cursor.skip_to("PARTITIONED", "PARTITIONED BY"):
+        cursor.at += 1
+        cursor.takes("BY")
+        if cursor.at_parenthesis:
             items = split_commas(_angled(cursor.parenthesised()))
             plain = [item for item in items if len(item) > 1 and item[1].token_type is not TokenType.L_PAREN]
             return tuple(_definition(item, analysis.text) for item in plain)
-        cursor.at += 1
     return ()
 
 

@@ -25,7 +25,6 @@ _NOT_A_NAME = frozenset(
         TokenType.PARAMETER,
         TokenType.PLACEHOLDER,
     }
-    | STRINGS
 )
 
 

@@ -75,9 +75,8 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     Raises NotUnderstoodError(syntax | too_deep | unsupported).
     """
     _check_nesting(tokens)
-    parser = _DIALECTS[dialect].parser(error_level=ErrorLevel.IMMEDIATE)
     try:
-        trees = [tree for tree in parser.parse(tokens, text) if tree is not None]
+        trees = _trees(tokens, text, dialect)
     except ParseError as e:
         raise _syntax_error(e) from e
     except SqlglotError as e:
@@ -87,6 +86,31 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     if len(trees) != 1 or isinstance(trees[0], exp.Command):
         raise NotUnderstoodError("syntax", f"not readable as a {dialect} statement", **_position(tokens))
     return trees[0]
+
+
+def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
+    parser = _DIALECTS[dialect].parser(error_level=ErrorLevel.IMMEDIATE)
+    try:
+        return [tree for tree in parser.parse(tokens, text) if tree is not None]
+    except ParseError:
+        unindexed = _without_indexes(tokens) if dialect == "redshift" else tokens
+        if len(unindexed) == len(tokens):
+            raise
+        return [tree for tree in parser.parse(unindexed, text) if tree is not None]
+
+
+def _without_indexes(tokens: list[Token]) -> list[Token]:
+    """sqlglot does not read `FROM t, t.items[0].parts AS p`; an index changes no lineage."""
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        kinds = [token.token_type for token in tokens[position : position + 3]]
+        if kinds == [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]:
+            position += 3
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
 
 
 def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:

@@ -14,6 +14,8 @@ _REDSHIFT_NAMES: dict[type[exp.Expr], str] = {
     exp.GroupConcat: "listagg",
     exp.Extract: "date_part",
     exp.TimestampTrunc: "date_trunc",
+    exp.TsOrDsAdd: "date_add",
+    exp.TsOrDsDiff: "date_diff",
     exp.Exists: "?column?",
 }
 

@@ -187,7 +187,8 @@ class QueryWalker:
             parts = name_parts(base)
         relation = scope.relation(parts) if parts else None
         if relation is not None:
-            return _columns_of(relation)
+            columns = _columns_of(relation)  # Trino gives a merged column of USING to no side
+            return _without(columns, frozenset(scope.using)) if self.dialect == "athena" else columns
         value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
         return [OutputColumn(name, value.field(name)) for name in value.field_names()]
 

@@ -182,7 +182,7 @@ class Scope:
                 return below
             if relation.stars:
                 return AMBIGUOUS
-        column = self._unqualified(parts[0])
+        column = self._unqualified(parts)
         if isinstance(column, Value):
             return with_path(column, parts[1:])
         return column
@@ -201,7 +201,9 @@ class Scope:
             if relation.alias == parts[0] and len(parts) > 1:
                 yield relation, 1
 
-    def _unqualified(self, name: str) -> Value | Ambiguous | None:
+    def _unqualified(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        """The first part as a column of its own: a merged one, a known one, a row's alias, a select item, a guess."""
+        name = parts[0]
         if name in self.using:
             return self.using[name]
         found = [value for relation in self.relations for value in relation.named(name)]
@@ -215,6 +217,8 @@ class Scope:
         alias = self._lateral(name) if self.lateral_aliases else None
         if alias is not None:
             return alias
+        if len(parts) > 1 and self.parent is not None and self.parent.relation(parts[:1]) is not None:
+            return None  # qualified with a table of the query around this one
         return self._open(name)
 
     def _lateral(self, name: str) -> Value | None:

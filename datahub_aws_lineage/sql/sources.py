@@ -95,6 +95,8 @@ class SourceWalker:
                 self._append(node, self._values(node, scope), scope)
             case exp.Query():
                 scope.relations.append(self.queries.query(node, scope.outside()))
+            case exp.Pivot():
+                self._navigation(node.this, scope)
             case exp.Column() | exp.Alias() | exp.AtIndex() | exp.Bracket() | exp.Dot():
                 self._navigation(node, scope)
             case _:
@@ -137,7 +139,7 @@ class SourceWalker:
         if cte is not None:
             self._append(node, cte, scope, alias=parts[0])
         elif len(parts) > 1 and scope.dialect == "redshift" and scope.relation(parts[:1]) is not None:
-            self._element(parts, node.alias.lower() or parts[-1], scope)
+            self._add_element(self.queries.expressions.resolve(parts, scope), node.alias.lower() or parts[-1], scope)
             self.add_joins(node.args.get("joins") or (), scope)
         else:
             self._append(node, self.base(self.queries.names.read(parts)), scope, alias=parts[-1])
@@ -172,22 +174,18 @@ class SourceWalker:
     # ---- nested data ------------------------------------------------------------------------------------------------
 
     def _navigation(self, node: exp.Expr, scope: Scope) -> None:
-        """Redshift: `FROM t, t.items AS i AT n` makes a row of each element."""
+        """Redshift: `FROM t, t.items AS i AT n` and `UNPIVOT t.object AS v AT k` make a row of each element."""
         index = ""
         if isinstance(node, exp.AtIndex):
             index, node = node.expression.name.lower(), node.this
-        alias = node.alias.lower() if isinstance(node, exp.Alias) else ""
+        alias = node.alias.lower()
         source = node.this if isinstance(node, exp.Alias) else node
-        if isinstance(source, exp.Column):
-            self._element(name_parts(source), alias or source.name.lower(), scope, index)
-        else:
-            value = self.queries.expressions.value(source, scope)
-            self._add_element(value, alias, scope, index)
+        while isinstance(source, exp.Bracket):  # t.items[0].parts
+            source = source.this
+        value = self.queries.expressions.resolve(name_parts(source), scope)
+        self._add_element(value, alias or source.name.lower(), scope, index)
 
-    def _element(self, parts: list[str], alias: str, scope: Scope, index: str = "") -> None:
-        self._add_element(self.queries.expressions.resolve(parts, scope), alias, scope, index)
-
-    def _add_element(self, value: Value, alias: str, scope: Scope, index: str) -> None:
+    def _add_element(self, value: Value, alias: str, scope: Scope, index: str = "") -> None:
         scope.relations.append(Relation([], alias, whole=value.element()))
         if index:
             scope.relations.append(Relation([OutputColumn(index, Value())]))
@@ -195,6 +193,9 @@ class SourceWalker:
     def _unnest(self, node: exp.Expr, scope: Scope) -> None:
         alias, names = _alias(node)
         values = [self.queries.expressions.value(item, scope) for item in node.expressions]
+        if scope.dialect == "redshift" and not alias and len(names) == 1 and len(values) == 1:
+            self._add_element(values[0], names[0], scope)  # sqlglot's reading of `FROM t, t.items AS i`
+            return
         columns: list[OutputColumn | OpenStar] = list(self._unnested(values, names))
         offset = node.args.get("offset")
         if offset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlglot import Token, exp
+from sqlglot import Token, TokenType, exp
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import (
@@ -24,12 +24,13 @@ from datahub_aws_lineage.model.lineage import (
 from datahub_aws_lineage.model.names import Dialect, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.queries import SqlContext
 from datahub_aws_lineage.sql.collector import Collector
-from datahub_aws_lineage.sql.cursor import Cursor, source_text
+from datahub_aws_lineage.sql.cursor import Cursor, source_text, split_commas
 from datahub_aws_lineage.sql.dialects import parse, to_sql, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
 from datahub_aws_lineage.sql.queries import QueryWalker
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
 from datahub_aws_lineage.sql.select_items import item_texts
+from datahub_aws_lineage.sql.values import Value
 
 MAX_EXPRESSION = 2000
 """Longer expression texts are cut, with an ellipsis."""
@@ -92,12 +93,23 @@ class Analysis:
 
     def query(self, tokens: list[Token]) -> Relation:
         """The relation of a query given as tokens; remembers how its select items were written."""
+        if tokens and tokens[0].text.upper() == "VALUES":
+            return self._values(tokens[1:])
         tree = self.parse(tokens)
-        return self.relation(tree, tokens)
-
-    def relation(self, tree: exp.Expr, tokens: list[Token]) -> Relation:
         self._texts |= item_texts(tree, tokens, self.text)
         return self.queries.query(tree)
+
+    def _values(self, tokens: list[Token]) -> Relation:
+        """VALUES (…), (…): rows without a subquery read nothing, and are not parsed however many they are."""
+        rows = [_unwrapped(row) for row in split_commas(tokens)]
+        if not rows:
+            raise self.cursor.error("expected rows behind VALUES")
+        columns = [OutputColumn(None, Value()) for _ in split_commas(rows[0])]
+        for row in rows:
+            for column, item in zip(columns, split_commas(row), strict=False):
+                if any(token.token_type is TokenType.SELECT for token in item):
+                    column.value.add(self.queries.expressions.value(self.parse(item), Scope(self.dialect)))
+        return Relation([*columns])
 
     def inner_query(self, sql: str) -> Relation:
         """The relation of a query that stands in a string (UNLOAD)."""
@@ -231,6 +243,11 @@ class Analysis:
             if source.table in inputs
         }
         return tuple(sorted(found, key=str))
+
+
+def _unwrapped(tokens: list[Token]) -> list[Token]:
+    """The inside of `(…)`; a row of one column may stand without parentheses."""
+    return tokens[1:-1] if tokens[0].token_type is TokenType.L_PAREN else tokens
 
 
 def _merged_columns(columns: Iterable[ColumnLineage]) -> tuple[ColumnLineage, ...]:
