@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from avro.errors import AvroException
 from avro.schema import (
     ArraySchema,
     EnumSchema,
@@ -34,6 +35,7 @@ from datahub.metadata.schema_classes import (
     ASPECT_NAME_MAP,
     KEY_ASPECTS,
     ChangeTypeClass,
+    DataPlatformInstanceClass,
     FineGrainedLineageClass,
     MetadataChangeEventClass,
     MetadataChangeProposalClass,
@@ -90,12 +92,12 @@ def file_problems(path: str | Path) -> list[str]:
     for index, written in enumerate(json.loads(Path(path).read_text(encoding="utf-8"))):
         try:
             item = _parse(copy.deepcopy(written))
-        except (ValueError, KeyError, TypeError, AssertionError) as error:
-            found.append(f"[{index}] cannot be read: {error}")
+            form = _written_form(item)
+        except (AvroException, AttributeError, KeyError, TypeError, ValueError) as error:
+            found.append(f"[{index}] cannot be read: {error!s:.200}")
             continue
         found.extend(f"[{index}] {problem}" for problem in problems(item))
-        lost = _difference(written, _written_form(item), "")
-        found.extend(f"[{index}] {problem}" for problem in lost)
+        found.extend(f"[{index}] {problem}" for problem in _difference(written, form, ""))
     return found
 
 
@@ -325,6 +327,9 @@ def _meaning_problems(urn: str, aspect: DictWrapper) -> Iterator[str]:
     match aspect:
         case UpstreamLineageClass():
             yield from _lineage_problems(urn, aspect)
+        case DataPlatformInstanceClass():
+            yield from _kind_of_urn_problems(aspect.platform, "dataPlatform")
+            yield from _kind_of_urn_problems(aspect.instance, "dataPlatformInstance")
         case SchemaMetadataClass():
             paths = [field.fieldPath for field in aspect.fields]
             if len(set(paths)) != len(paths):
@@ -339,6 +344,8 @@ def _lineage_problems(urn: str, aspect: UpstreamLineageClass) -> Iterator[str]:
         yield "no upstreams: an upsert would wipe what others wrote"
     if len(set(upstreams)) != len(upstreams):
         yield "an upstream stands twice"
+    for upstream in aspect.upstreams:
+        yield from _kind_of_urn_problems(upstream.query, "query")
     keys: set[tuple[str | None, str, str | None]] = set()
     for edge in aspect.fineGrainedLineages or []:
         yield from _edge_problems(urn, edge, set(upstreams))
@@ -355,12 +362,19 @@ def _edge_problems(urn: str, edge: FineGrainedLineageClass, upstreams: set[str])
         yield "a column edge without upstreams"
     if not 0.0 < edge.confidenceScore <= 1.0:
         yield f"confidence {edge.confidenceScore}"
+    yield from _kind_of_urn_problems(edge.query, "query")
     for field in edge.downstreams or []:
-        if SchemaFieldUrn.from_string(field).parent != urn:
+        if not field.startswith(f"urn:li:schemaField:({urn},"):
             yield f"{field} is a field of another dataset"
     for field in edge.upstreams or []:
-        if SchemaFieldUrn.from_string(field).parent not in upstreams:
+        if not any(field.startswith(f"urn:li:schemaField:({upstream},") for upstream in upstreams):
             yield f"{field} is a field of no upstream"
+
+
+def _kind_of_urn_problems(text: str | None, entity_type: str) -> Iterator[str]:
+    """Where the schema lets any URN stand, and only one kind has a meaning."""
+    if text is not None and not text.startswith(f"urn:li:{entity_type}:"):
+        yield f"{text} is no {entity_type}"
 
 
 # ---- patches --------------------------------------------------------------------------------------------------------
