@@ -37,13 +37,15 @@ from datahub_aws_lineage.snapshot.recording import (
     write_operation,
 )
 from datahub_aws_lineage.snapshot.requests import (
-    CONTEXT_KEY,
     JSON_PROTOCOLS,
     XML_PROTOCOLS,
     Call,
     operation_of,
     protocol_of,
 )
+
+_CONTEXT_KEY = "aws_lineage_recorded_call"
+"""Where a Call travels in botocore's request context, from the call's first event to its last."""
 
 
 def attach_recorder(
@@ -81,7 +83,7 @@ class Recorder:
 
     def on_params(self, *, params: Mapping[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
         if is_read(*operation_of(model)):
-            context[CONTEXT_KEY] = Call.of(model, params)
+            context[_CONTEXT_KEY] = Call.of(model, params)
 
     def on_answer(
         self,
@@ -95,7 +97,7 @@ class Recorder:
         """Keeps one final answer. Raises SnapshotError where it cannot be written."""
         if self._closed:
             return
-        call: Call | None = context.get(CONTEXT_KEY)
+        call: Call | None = context.get(_CONTEXT_KEY)
         code = parsed.get("Error", {}).get("Code")
         known = protocol_of(model) in JSON_PROTOCOLS | XML_PROTOCOLS
         if call is None or not known or not says_something(http_response.status_code, code):

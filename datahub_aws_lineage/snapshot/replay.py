@@ -26,7 +26,6 @@ from datahub_aws_lineage.errors import SnapshotError
 from datahub_aws_lineage.snapshot.exchange import Exchange, ObjectFile
 from datahub_aws_lineage.snapshot.recording import Operation, Recording
 from datahub_aws_lineage.snapshot.requests import (
-    CONTEXT_KEY,
     JSON_PROTOCOLS,
     Call,
     canonical_request,
@@ -42,6 +41,10 @@ _LONGEST_REQUEST = 600
 _MOST_COMPARED = 50
 _LONGEST_COMPARED = 2_000
 """Requests, and characters of each, that are compared to find the nearest: comparing is quadratic."""
+
+
+_CONTEXT_KEY = "aws_lineage_replayed_call"
+"""Where a Call travels in botocore's request context, from the call's first event to its last."""
 
 
 def replaying_session(folder: str | Path) -> boto3.Session:
@@ -72,12 +75,12 @@ class Replay:
         self._thread = local()
 
     def on_params(self, *, params: Mapping[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
-        context[CONTEXT_KEY] = Call.of(model, params)
+        context[_CONTEXT_KEY] = Call.of(model, params)
 
     def on_request(self, *, request: AWSRequest, **_: Any) -> None:
         # The prepared request of `before-send`, which follows at once in this thread, has no context of its own.
         context: Mapping[str, Any] = getattr(request, "context", {})
-        self._thread.call = context.get(CONTEXT_KEY)
+        self._thread.call = context.get(_CONTEXT_KEY)
 
     def on_send(self, *, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         call: Call | None = self._thread.call

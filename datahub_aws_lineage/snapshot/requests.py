@@ -14,9 +14,6 @@ from datahub_aws_lineage.snapshot.exchange import to_json
 from datahub_aws_lineage.snapshot.recording import Operation
 from datahub_aws_lineage.snapshot.secrets import Json, mask_json
 
-CONTEXT_KEY = "aws_lineage_call"
-"""Where a Call travels in botocore's request context, from the call's first event to its last."""
-
 JSON_PROTOCOLS = frozenset({"json", "rest-json"})
 XML_PROTOCOLS = frozenset({"query", "ec2", "rest-xml"})
 
