@@ -1,0 +1,291 @@
+"""What the catalogs hold, found by the names that SQL uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from typing_extensions import assert_never
+
+from datahub_aws_lineage.lineage.homes import (
+    S3_TABLES,
+    BehindExternalSchema,
+    Home,
+    InDataCatalog,
+    InFederatedCatalog,
+    InSystem,
+    InWarehouse,
+    Mounted,
+)
+from datahub_aws_lineage.lineage.locations import LocationIndex
+from datahub_aws_lineage.model.catalog import Column, Database, ExternalSchema, LinkTarget, Table
+from datahub_aws_lineage.model.names import DATA_CATALOG, Dialect, StatementTable, TableName
+from datahub_aws_lineage.model.ports import Schemas
+
+ICEBERG_METADATA = frozenset(
+    "all_data_files all_delete_files all_entries all_files all_manifests data_files delete_files entries files history "
+    "manifests metadata_log_entries partitions position_deletes properties refs snapshots".split()
+)
+"""`"t$history"`: what Athena offers about table `t` (Athena user guide, Query Apache Iceberg table metadata)."""
+
+_SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "pg_internal", "pg_toast"})
+_LONGEST_CHAIN = 8
+"""Links and external schemas followed at most: a chain that is longer runs in a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguedTable:
+    """What is kept of a `Table`: a catalog can hold a million of them."""
+
+    name: TableName
+    columns: tuple[Column, ...] | None
+    link: LinkTarget | None
+    location: str | None
+    catalog_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a name leads. `complete`: the catalog was read to its end, so that a table not known is not there."""
+
+    home: Home
+    known: bool
+    complete: bool
+    columns: tuple[Column, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """What of a catalog was read: all that `covers` (the recipe's patterns) lets in."""
+
+    covers: Callable[[TableName], bool]
+
+
+def _everything(_: TableName) -> bool:
+    return True
+
+
+class CatalogIndex:
+    """Tables of the Data Catalog and of each warehouse. Order of adding does not matter.
+
+    `warehouse` is the label that the recipe gives a warehouse; None where there is only one.
+    """
+
+    def __init__(self) -> None:
+        self.locations = LocationIndex()
+        self._data_catalog: dict[tuple[str | None, TableName], CataloguedTable] = {}
+        self._warehouses: dict[tuple[str | None, TableName], CataloguedTable] = {}
+        self._database_links: dict[tuple[str, str], LinkTarget] = {}
+        self._external: dict[tuple[str | None, str, str | None], ExternalSchema] = {}
+        self._namespaces: dict[str, str | None] = {}
+        self._schemas: set[tuple[str | None, str, str]] = set()
+        self._extents: dict[tuple[str | None, str, str | None], _Extent] = {}
+
+    # ---- what was read ------------------------------------------------------------------------------------------
+
+    def add_database(self, database: Database, warehouse: str | None = None) -> None:
+        """A database is needed for its resource link (Glue), a schema for `$user` in a search path (Redshift)."""
+        if database.platform == "redshift":
+            self._schemas.add((warehouse, database.catalog.lower(), database.name.lower()))
+        elif database.link is not None:
+            self._database_links[database.catalog.lower(), database.name.lower()] = database.link
+
+    def add_table(self, table: Table, warehouse: str | None = None) -> None:
+        name = _lower(table.name)
+        location = None if table.is_view else table.location
+        known = CataloguedTable(name, table.columns, table.link, location, table.catalog_id)
+        if table.platform == "redshift":
+            self._warehouses[warehouse, name] = known
+            self._schemas.add((warehouse, name.catalog, name.database))
+            return
+        self._data_catalog[table.catalog_id, name] = known
+        first = self._data_catalog.setdefault((None, name), known)
+        if (table.catalog_id or "") <= (first.catalog_id or ""):
+            self._data_catalog[None, name] = known
+        if location is not None and table.link is None:
+            self.locations.add(location)
+
+    def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
+        """An external schema of a warehouse, or a database that it made from a datashare."""
+        local = schema.schema.lower() if schema.schema else None
+        self._external[warehouse, schema.database.lower(), local] = schema
+
+    def learn_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
+        """An external schema that a statement made: what was read from the catalog says more, and stays."""
+        key = warehouse, schema.database.lower(), schema.schema.lower() if schema.schema else None
+        self._external.setdefault(key, schema)
+
+    def add_namespace(self, namespace: str, warehouse: str | None = None) -> None:
+        """Says which warehouse of the recipe has this namespace id, so that datashares lead to its tables."""
+        self._namespaces[namespace] = warehouse
+
+    def mark_complete(
+        self,
+        catalog: str = DATA_CATALOG,
+        *,
+        warehouse: str | None = None,
+        catalog_id: str | None = None,
+        covers: Callable[[TableName], bool] = _everything,
+    ) -> None:
+        """Says that a catalog (of Glue), or database (of a warehouse), was read to its end without an error.
+
+        `covers` tells which names the recipe's patterns let in: of the others nothing is known.
+        """
+        self._extents[warehouse, catalog.lower(), None] = _Extent(covers)
+        if catalog_id is not None:
+            self._extents[warehouse, catalog.lower(), catalog_id] = _Extent(covers)
+
+    # ---- what it says -------------------------------------------------------------------------------------------
+
+    def find(self, name: TableName, dialect: Dialect, warehouse: str | None = None) -> Found:
+        """Where `name` leads, when a statement of `dialect` (on `warehouse`) uses it."""
+        home = self._home(name, dialect, warehouse)
+        match home:
+            case InDataCatalog():
+                return self._found_in_data_catalog(home)
+            case Mounted():
+                inner = self._found_in_data_catalog(home.inner)
+                outer = self._warehouses.get((home.outer.warehouse, home.outer.name))
+                columns = inner.columns or (outer.columns if outer else None)
+                return Found(home, inner.known or outer is not None, inner.complete, columns)
+            case InWarehouse():
+                known = self._warehouses.get((home.warehouse, home.name)) or self._warehouses.get((warehouse, name))
+                complete = home.namespace is None and self._is_complete(home.warehouse, home.name, None)
+                return Found(home, known is not None, complete, known.columns if known else None)
+            case InFederatedCatalog() | BehindExternalSchema():
+                return Found(home, known=False, complete=False, columns=None)
+            case InSystem():
+                return Found(home, known=True, complete=True, columns=None)
+            case _:
+                assert_never(home)
+
+    def columns(
+        self, table: StatementTable, dialect: Dialect, warehouse: str | None = None
+    ) -> tuple[Column, ...] | None:
+        """The columns that a statement sees; None for what is not known, and for tables of metadata."""
+        if not isinstance(table, TableName):
+            return None
+        found = self.find(table, dialect, warehouse)
+        if isinstance(found.home, InDataCatalog) and "$" in table.table and "$" not in found.home.name.table:
+            return None
+        return found.columns
+
+    def schemas(self, dialect: Dialect, warehouse: str | None = None) -> Schemas:
+        """This index as the `Schemas` port, for statements without a session."""
+        return _SchemasOf(self, dialect, warehouse)
+
+    def has_schema(self, warehouse: str | None, database: str, schema: str) -> bool:
+        return (warehouse, database, schema) in self._schemas or (warehouse, database, schema) in self._external
+
+    def data_catalog_tables(self) -> Iterator[CataloguedTable]:
+        """Each table of every Data Catalog once."""
+        for (catalog_id, _), table in self._data_catalog.items():
+            if catalog_id == table.catalog_id:
+                yield table
+
+    def warehouse_tables(self) -> Iterator[tuple[str | None, TableName]]:
+        yield from self._warehouses
+
+    # ---- how names lead there -----------------------------------------------------------------------------------
+
+    def _home(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Home:
+        name = _lower(name)
+        if dialect == "redshift":
+            return self._home_on_redshift(name, warehouse, _LONGEST_CHAIN)
+        if name.database in _SYSTEM_SCHEMAS:
+            return InSystem(name)
+        if name.catalog == DATA_CATALOG or name.catalog.startswith(f"{S3_TABLES}/"):
+            return self._home_in_data_catalog(name)
+        return InFederatedCatalog(name)
+
+    def _home_on_redshift(self, name: TableName, warehouse: str | None, chain: int) -> Home:
+        if name.database in _SYSTEM_SCHEMAS:
+            return InSystem(name)
+        if name.catalog == DATA_CATALOG:
+            return self._home_in_data_catalog(name)
+        if name.catalog.endswith(f"@{S3_TABLES}"):
+            bucket = name.catalog.removesuffix(f"@{S3_TABLES}")
+            return self._home_in_data_catalog(TableName(f"{S3_TABLES}/{bucket}", name.database, name.table))
+        schema = self._external.get((warehouse, name.catalog, name.database))
+        schema = schema or self._external.get((warehouse, name.catalog, None))
+        if schema is None or chain == 0:
+            return InWarehouse(warehouse, name)
+        return self._home_behind(schema, name, warehouse, chain)
+
+    def _home_behind(self, schema: ExternalSchema, name: TableName, warehouse: str | None, chain: int) -> Home:
+        source = schema.source_database.lower() if schema.source_database else None
+        match schema.kind:
+            case "data_catalog":
+                if source is None:
+                    return InWarehouse(warehouse, name)
+                catalog, catalog_id = _catalog_of(schema)
+                inner = self._home_in_data_catalog(TableName(catalog, source, name.table), catalog_id)
+                return Mounted(InWarehouse(warehouse, name), inner)
+            case "redshift":
+                table = TableName(source or name.catalog, (schema.source_schema or "public").lower(), name.table)
+                return self._home_on_redshift(table, warehouse, chain - 1)
+            case "datashare":
+                shared_schema = (schema.source_schema or name.database).lower()
+                table = TableName(source or name.catalog, shared_schema, name.table)
+                namespace = schema.options.get("producer_namespace", "")
+                if namespace in self._namespaces:
+                    return InWarehouse(self._namespaces[namespace], table)
+                return InWarehouse(warehouse, table, namespace)
+            case "hive" | "postgres" | "mysql" | "streaming" | "system" | "other":
+                label = f"{name.catalog}.{name.database}"
+                return BehindExternalSchema(schema.kind, label, source, schema.source_schema, name.table)
+            case _:
+                assert_never(schema.kind)
+
+    def _home_in_data_catalog(self, name: TableName, catalog_id: str | None = None) -> InDataCatalog:
+        """Follows links to the owner's table; a metadata table is the table that it tells about."""
+        first_link: TableName | None = None
+        for _ in range(_LONGEST_CHAIN):
+            if (catalog_id, name) not in self._data_catalog:
+                name = _without_metadata_suffix(name)
+            table = self._data_catalog.get((catalog_id, name))
+            link = table.link if table else self._database_links.get((name.catalog, name.database))
+            if link is None:
+                return InDataCatalog(name, table.catalog_id if table else catalog_id, first_link)
+            first_link = first_link or (name if table else None)
+            name = TableName(name.catalog, link.database.lower(), (link.table or name.table).lower())
+            catalog_id = link.catalog_id
+        return InDataCatalog(name, catalog_id, first_link)
+
+    def _found_in_data_catalog(self, home: InDataCatalog) -> Found:
+        """A link is proof enough of its target, whose own catalog may be another account's."""
+        known = self._data_catalog.get((home.catalog_id, home.name))
+        if known is None and home.link is not None:
+            known = self._data_catalog.get((None, home.link))
+        complete = self._is_complete(None, home.name, home.catalog_id)
+        return Found(home, known is not None, complete, known.columns if known else None)
+
+    def _is_complete(self, warehouse: str | None, name: TableName, catalog_id: str | None) -> bool:
+        extent = self._extents.get((warehouse, name.catalog, catalog_id))
+        return extent is not None and extent.covers(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _SchemasOf:
+    index: CatalogIndex
+    dialect: Dialect
+    warehouse: str | None
+
+    def columns(self, table: StatementTable) -> tuple[Column, ...] | None:
+        return self.index.columns(table, self.dialect, self.warehouse)
+
+
+def _lower(name: TableName) -> TableName:
+    return TableName(name.catalog.lower(), name.database.lower(), name.table.lower())
+
+
+def _without_metadata_suffix(name: TableName) -> TableName:
+    base, dollar, suffix = name.table.rpartition("$")
+    return TableName(name.catalog, name.database, base) if dollar and base and suffix in ICEBERG_METADATA else name
+
+
+def _catalog_of(schema: ExternalSchema) -> tuple[str, str | None]:
+    """The catalog and account of an external schema: `CATALOG_ID '123456789012'`, or `'…:s3tablescatalog/bucket'`."""
+    option = next((value for key, value in schema.options.items() if key.lower() == "catalog_id"), "")
+    account, _, nested = option.partition(":")
+    return (nested.lower() if nested else DATA_CATALOG), (account or None if not nested else None)

@@ -1,0 +1,291 @@
+"""The history of an account, statement by statement in time order, merged into the lineage of each dataset."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast, get_args
+
+from typing_extensions import assert_never
+
+from datahub_aws_lineage.lineage.assembly import Assembly
+from datahub_aws_lineage.lineage.contents import DEFINED, Contents, Run
+from datahub_aws_lineage.lineage.copies import Copies, copies_in_catalogs
+from datahub_aws_lineage.lineage.ledger import Ledger
+from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query_id
+from datahub_aws_lineage.lineage.resolver import Resolved, Resolver
+from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step
+from datahub_aws_lineage.lineage.settle import Settlement, UnknownTables
+from datahub_aws_lineage.model.catalog import ExternalSchema, ExternalSchemaKind, Table
+from datahub_aws_lineage.model.lineage import (
+    CreateExternalSchema,
+    DatasetLineage,
+    NoLineage,
+    Query,
+    Statement,
+    StatementLineage,
+    TransactionMark,
+    Unresolved,
+)
+from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
+from datahub_aws_lineage.model.ports import Diagnostics
+from datahub_aws_lineage.model.queries import QueryRecord
+
+MOST_SESSIONS = 10_000
+"""Sessions remembered at a time; the one that was silent longest is closed first."""
+
+MOST_PENDING_STATEMENTS = 10_000
+"""Statements of one open transaction held back; beyond it they are taken as committed."""
+
+
+class History:
+    """Takes the catalogs first, then every record in time order, then views; gives lineage and queries at the end.
+
+    For each record the caller does
+
+        session = history.session(record, warehouse)
+        history.apply(record, analyze(record.text, session.context, session), warehouse)
+
+    `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
+    where there is one warehouse only.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        diagnostics: Diagnostics,
+        fingerprint: Callable[[str, Dialect], str],
+        *,
+        unknown_tables: UnknownTables = "keep_where_catalog_is_partial",
+        storage_lineage: bool = True,
+    ) -> None:
+        self._resolver = resolver
+        self._index = resolver.index
+        self._diagnostics = diagnostics
+        self._fingerprint = fingerprint
+        self._unknown_tables: UnknownTables = unknown_tables
+        self._storage_lineage = storage_lineage
+        self._ledger = Ledger(resolver, diagnostics)
+        self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
+        self._log = QueryLog()
+        self._views: dict[Dataset, Contents] = {}
+        self._noted: set[str] = set()
+        self._finished: tuple[tuple[DatasetLineage, ...], Settlement] | None = None
+
+    # ---- the catalog --------------------------------------------------------------------------------------------
+
+    def add_table(self, table: Table, warehouse: str | None = None) -> None:
+        """Puts a table into the index; its location, link or mount becomes lineage at the end."""
+        self._index.add_table(table, warehouse)
+
+    def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
+        self._index.add_external_schema(schema, warehouse)
+
+    def apply_view(self, table: Table, statements: Sequence[Statement], warehouse: str | None = None) -> None:
+        """Takes the definition of a view: it says more than any CREATE VIEW of the history, and replaces it."""
+        dialect: Dialect = "redshift" if table.view is not None and table.view.dialect == "redshift" else "athena"
+        own_dialect: Dialect = "redshift" if table.platform == "redshift" else "athena"
+        contents = Contents(schema=table.columns)
+        for statement in statements:
+            self._note(statement, f"view {table.name}")
+            if isinstance(statement.outcome, StatementLineage):
+                contents.merge(self._ledger.read(statement, DEFINED, dialect, warehouse))
+        view = self._ledger.resolve(table.name, own_dialect, warehouse)
+        if view is not None and contents.inputs:
+            self._views[view.dataset] = contents
+            self._finished = None
+
+    # ---- the history --------------------------------------------------------------------------------------------
+
+    def session(self, record: QueryRecord, warehouse: str | None = None) -> Session:
+        """The session that `record` belongs to, as it stands before the record runs."""
+        state = self._state(record, warehouse)
+        database = record.context.default_catalog
+
+        def columns_of(table: TableName) -> Columns:
+            return self._columns(table, record.context.dialect, warehouse)
+
+        def has_schema(schema: str) -> bool:
+            return self._index.has_schema(warehouse, database, schema)
+
+        return Session(record, warehouse, state, columns_of, has_schema)
+
+    def apply(self, record: QueryRecord, statements: Sequence[Statement], warehouse: str | None = None) -> None:
+        """Takes what `record` did. A failed record did nothing, and spoils the transaction that it ran in."""
+        self._finished = None
+        session = self.session(record, warehouse)
+        state = session.state
+        self._end_transaction_of_another(state, record, warehouse)
+        if record.succeeded is False:
+            self._diagnostics.skipped("failed_statement", f"{record.context.dialect} statement", record.query_id)
+            if state.transaction is not None:
+                state.transaction.failed = True
+        else:
+            for statement in statements:
+                self._take(self._step(session, statement), state, warehouse)
+        if record.session is None:
+            self._close(state, warehouse)
+        elif state.is_blank:
+            self._sessions.pop((warehouse, record.session), None)
+
+    def lineages(self) -> Iterator[DatasetLineage]:
+        """One value a downstream dataset, by platform, name and instance. Ends the history's open sessions."""
+        lineages, _ = self._finish()
+        yield from lineages
+
+    def queries(self) -> Iterator[Query]:
+        """By id: statements that read or wrote at least one dataset that stays."""
+        _, settlement = self._finish()
+        yield from self._log.queries(settlement.stays)
+
+    # ---- sessions and transactions ------------------------------------------------------------------------------
+
+    def _state(self, record: QueryRecord, warehouse: str | None) -> SessionState:
+        if record.session is None:
+            return SessionState()
+        key = warehouse, record.session
+        state = self._sessions.setdefault(key, SessionState())
+        self._sessions.move_to_end(key)
+        if len(self._sessions) > MOST_SESSIONS:
+            (longest_silent, _), closed = self._sessions.popitem(last=False)
+            self._close(closed, longest_silent)
+        return state
+
+    def _take(self, step: Step, state: SessionState, warehouse: str | None) -> None:
+        statement, record = step.statement, step.record
+        if step.query not in self._noted:
+            self._noted.add(step.query)
+            self._note(statement, f"{step.context.dialect} statement {record.query_id}")
+        for effect in statement.effects:
+            if isinstance(effect, CreateExternalSchema):
+                self._index.learn_external_schema(_external_schema(effect), warehouse)
+            elif isinstance(effect, TransactionMark):
+                self._mark(effect, record, state, warehouse)
+        if statement.kind == "transaction":
+            return
+        state.learn(statement)
+        if state.transaction is None:
+            self._enter(step, state, warehouse)
+            return
+        state.transaction.steps.append(step)
+        if statement.kind == "truncate":  # commits at once (Database Developer Guide, r_TRUNCATE)
+            self._commit(state, warehouse)
+        elif len(state.transaction.steps) >= MOST_PENDING_STATEMENTS:
+            self._diagnostics.seen("transactions too long to hold back, taken as committed")
+            self._commit(state, warehouse)
+
+    def _mark(self, effect: TransactionMark, record: QueryRecord, state: SessionState, warehouse: str | None) -> None:
+        match effect.mark:
+            case "begin":
+                state.begin(record.transaction)
+            case "commit":
+                self._commit(state, warehouse)
+            case "rollback":
+                self._roll_back(state)
+            case _:
+                assert_never(effect.mark)
+
+    def _end_transaction_of_another(self, state: SessionState, record: QueryRecord, warehouse: str | None) -> None:
+        """A session that has gone on to another transaction id has ended the one before, unseen."""
+        open_id = state.transaction.transaction_id if state.transaction else None
+        if open_id is not None and record.transaction not in (None, open_id):
+            self._diagnostics.seen("transactions whose end was not seen, taken as committed")
+            self._commit(state, warehouse)
+
+    def _commit(self, state: SessionState, warehouse: str | None) -> None:
+        """COMMIT of a transaction in which a statement failed is a roll-back."""
+        transaction = state.transaction
+        if transaction is None:
+            return
+        if transaction.failed:
+            self._roll_back(state)
+            return
+        state.transaction = None
+        for step in transaction.steps:
+            self._enter(step, state, warehouse)
+
+    def _roll_back(self, state: SessionState) -> None:
+        for step in state.forget_transaction():
+            self._diagnostics.skipped("rolled_back", f"{step.context.dialect} statement", step.record.query_id)
+
+    def _close(self, state: SessionState, warehouse: str | None) -> None:
+        if state.transaction is not None:
+            self._diagnostics.seen("transactions whose end was not seen, taken as committed")
+            self._commit(state, warehouse)
+        for name, temporary in state.temporaries.items():
+            self._ledger.report_unused(name, temporary)
+
+    # ---- statements ---------------------------------------------------------------------------------------------
+
+    def _step(self, session: Session, statement: Statement) -> Step:
+        context = session.context
+        dialect = context.dialect
+        instance = self._resolver.redshift_instance(session.warehouse) if dialect == "redshift" else None
+        query = query_id(self._fingerprint(statement.text, dialect), context, instance)
+        return Step(session.record, statement, context, query)
+
+    def _enter(self, step: Step, state: SessionState, warehouse: str | None) -> None:
+        record, statement = step.record, step.statement
+        if isinstance(statement.outcome, Unresolved):
+            return
+        run = Run(step.query, record.started_at, record.actor)
+        delta, written = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
+        columns = {(key.upstream, key.upstream_column) for key in delta.columns}
+        columns.update((dataset, key.column) for dataset in written for key in delta.columns)
+        if delta.inputs or written:
+            self._log.add(step.query, statement.text, record, (*delta.inputs, *written), columns)
+
+    def _note(self, statement: Statement, where: str) -> None:
+        match statement.outcome:
+            case Unresolved(reason, message):
+                self._diagnostics.unresolved(reason, f"{where}: {message}")
+            case StatementLineage(gaps=gaps) | NoLineage(gaps=gaps):
+                for gap in gaps:
+                    self._diagnostics.unresolved(gap.what, f"{where}: {gap.detail}")
+            case _:
+                assert_never(statement.outcome)
+
+    def _columns(self, table: TableName, dialect: Dialect, warehouse: str | None) -> Columns:
+        """The catalog's columns; for a table that it lacks, what the statement that made it taught."""
+        columns = self._index.columns(table, dialect, warehouse)
+        if columns is not None:
+            return columns
+        resolved = self._resolver.resolve(table, dialect, warehouse)
+        contents = self._ledger.graph.current(resolved.dataset) if isinstance(resolved, Resolved) else None
+        return contents.schema if contents else None
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> tuple[tuple[DatasetLineage, ...], Settlement]:
+        if self._finished is None:
+            while self._sessions:
+                (warehouse, _), state = self._sessions.popitem(last=False)
+                self._close(state, warehouse)
+            settlement = Settlement(self._ledger.graph, self._ledger.fact, self._unknown_tables, self._diagnostics)
+            copies = copies_in_catalogs(self._resolver, self._ledger.facts(), storage=self._storage_lineage)
+            self._finished = tuple(self._assemble(settlement, copies)), settlement
+        return self._finished
+
+    def _assemble(self, settlement: Settlement, copies: Copies) -> Iterator[DatasetLineage]:
+        downstreams = {dataset for dataset, _ in self._ledger.graph.items()} | self._views.keys() | copies.keys()
+        for downstream in sorted(downstreams, key=dataset_order):
+            if not settlement.stays(downstream):
+                continue
+            assembly = Assembly(downstream, self._ledger.fact, self._diagnostics)
+            view, written = self._views.get(downstream), self._ledger.graph.current(downstream)
+            if view is not None:
+                assembly.add_contents(settlement.settle(view), "view")
+            elif written is not None:
+                assembly.add_contents(settlement.settle(written), "query")
+            for copy in copies.get(downstream, ()):
+                if settlement.stays(copy.upstream):
+                    assembly.add_copy(copy)
+            lineage = assembly.build()
+            if lineage is not None:
+                self._log.add_edges(lineage)
+                yield lineage
+
+
+def _external_schema(effect: CreateExternalSchema) -> ExternalSchema:
+    kind = cast("ExternalSchemaKind", effect.kind) if effect.kind in get_args(ExternalSchemaKind) else "other"
+    return ExternalSchema(effect.database, effect.schema, kind, effect.source_database)

@@ -1,0 +1,252 @@
+"""Statements that are known to have run, entered into the graph in the order of their commits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from typing_extensions import assert_never
+
+from datahub_aws_lineage.lineage.contents import ColumnFact, ColumnKey, Contents, Read, Run
+from datahub_aws_lineage.lineage.graph import Graph
+from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
+from datahub_aws_lineage.lineage.session import SessionState, Temporary
+from datahub_aws_lineage.model.lineage import (
+    CreateExternalSchema,
+    Drop,
+    Effect,
+    Rename,
+    SetSearchPath,
+    Statement,
+    StatementKind,
+    StatementLineage,
+    TransactionMark,
+    Truncate,
+)
+from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable, TemporaryTable
+from datahub_aws_lineage.model.ports import Diagnostics
+
+_FILLS: frozenset[StatementKind] = frozenset(
+    {
+        "create_table_as",
+        "create_external_table",
+        "create_external_table_as",
+        "create_view",
+        "create_materialized_view",
+        "insert",
+        "merge",
+        "update",
+        "unload",
+        "copy",
+        "append",
+    }
+)
+"""Kinds that put something into their output even when they read nothing (INSERT … VALUES)."""
+
+_IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORECASE)
+
+
+class Ledger:
+    """Enters statements into `graph`, and remembers what the catalogs say of each dataset that they name."""
+
+    def __init__(self, resolver: Resolver, diagnostics: Diagnostics) -> None:
+        self._resolver = resolver
+        self._diagnostics = diagnostics
+        self._facts: dict[Dataset, Resolved] = {}
+        self._reported: set[str] = set()
+        self.graph = Graph(self.is_known)
+
+    # ---- names --------------------------------------------------------------------------------------------------
+
+    def fact(self, dataset: Dataset) -> Resolved | None:
+        """What the catalogs say of a dataset that was named; None for one that nothing has named."""
+        return self._facts.get(dataset)
+
+    def facts(self) -> Iterator[Resolved]:
+        yield from self._facts.values()
+
+    def is_known(self, dataset: Dataset) -> bool:
+        fact = self._facts.get(dataset)
+        return fact is not None and fact.known
+
+    def resolve(
+        self, table: StatementTable, dialect: Dialect, warehouse: str | None, *, written: bool = False
+    ) -> Resolved | None:
+        """The dataset, or None after a report where one is due."""
+        match self._resolver.resolve(table, dialect, warehouse, written=written):
+            case Resolved() as resolved:
+                self._facts[resolved.dataset] = resolved
+                if resolved.source is not None:
+                    self._facts[resolved.source.dataset] = resolved.source
+                return resolved
+            case Unknown(reason, name):
+                if reason in ("external_schema", "location"):
+                    self.report_once(f"{reason}: {name}", "table", name)
+                return None
+            case other:
+                assert_never(other)
+
+    def report_once(self, key: str, what: str, detail: str) -> None:
+        if key not in self._reported:
+            self._reported.add(key)
+            self._diagnostics.skipped("unknown_dataset", what, detail)
+
+    def report_unused(self, name: str, temporary: Temporary) -> None:
+        """Says of a temporary table with lineage, at its end, that nothing was ever made of it."""
+        if temporary.contents.inputs and not temporary.used:
+            self._diagnostics.skipped("no_target", "temporary table", name)
+
+    # ---- statements ---------------------------------------------------------------------------------------------
+
+    def read(self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None) -> Contents:
+        """The edges of a definition, which belongs to no session."""
+        return _Names(self, dialect, warehouse, SessionState()).read(statement, run)
+
+    def enter(
+        self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None, state: SessionState
+    ) -> tuple[Contents, tuple[Dataset, ...]]:
+        """Takes a statement that ran; gives its edges, temporary tables seen through, and the datasets it wrote."""
+        names = _Names(self, dialect, warehouse, state)
+        delta = names.read(statement, run)
+        for effect in statement.effects:
+            self._take_effect(effect, names)
+        written = self._write(statement, delta, names)
+        if statement.kind == "append":
+            for upstream in delta.inputs:
+                self.graph.empty(upstream)
+        return delta, written
+
+    def _write(self, statement: Statement, delta: Contents, names: _Names) -> tuple[Dataset, ...]:
+        output = statement.output
+        if output is None or statement.kind == "create_procedure":
+            return ()
+        if isinstance(output, TemporaryTable) or statement.temporary:
+            names.write_temporary(str(output), statement, delta)
+            return ()
+        resolved = names.resolve(output, written=True)
+        if resolved is None:
+            return ()
+        ends = (resolved, resolved.source) if resolved.source else (resolved,)
+        fills = statement.kind in _FILLS or isinstance(statement.outcome, StatementLineage)
+        for end in ends:
+            if statement.replaces and not self._was_there_already(statement, end.dataset):
+                self.graph.create(end.dataset, statement.schema)
+            if fills:
+                self.graph.write(end.dataset, delta)
+        return tuple(end.dataset for end in ends)
+
+    def _was_there_already(self, statement: Statement, dataset: Dataset) -> bool:
+        """CREATE … IF NOT EXISTS of what is there does nothing."""
+        return self.graph.current(dataset) is not None and _IF_NOT_EXISTS.search(statement.text) is not None
+
+    def _take_effect(self, effect: Effect, names: _Names) -> None:
+        match effect:
+            case Drop(TemporaryTable(name)):
+                names.drop_temporary(name)
+            case Drop(table):
+                for dataset in names.datasets(table):
+                    self.graph.drop(dataset)
+            case Truncate(TemporaryTable(name)):
+                names.empty_temporary(name)
+            case Truncate(table):
+                for dataset in names.datasets(table):
+                    self.graph.empty(dataset)
+            case Rename(TemporaryTable(old), TemporaryTable(new)):
+                names.rename_temporary(old, new)
+            case Rename(old, new):
+                before, after = names.resolve(old, written=True), names.resolve(new, written=True)
+                if before is not None and after is not None:
+                    self.graph.rename(before.dataset, after.dataset)
+            case SetSearchPath() | TransactionMark() | CreateExternalSchema():
+                pass  # the session's own, or already with the catalog
+            case _:
+                assert_never(effect)
+
+
+class _Names:
+    """The tables of one statement, under the dialect, warehouse and session it ran in."""
+
+    def __init__(self, ledger: Ledger, dialect: Dialect, warehouse: str | None, state: SessionState) -> None:
+        self._ledger = ledger
+        self._dialect: Dialect = dialect
+        self._warehouse = warehouse
+        self._state = state
+
+    def resolve(self, table: StatementTable, *, written: bool = False) -> Resolved | None:
+        return self._ledger.resolve(table, self._dialect, self._warehouse, written=written)
+
+    def datasets(self, table: StatementTable) -> tuple[Dataset, ...]:
+        """Both ends, where the table is one of an external schema."""
+        resolved = self.resolve(table, written=True)
+        if resolved is None:
+            return ()
+        return (resolved.dataset, resolved.source.dataset) if resolved.source else (resolved.dataset,)
+
+    def read(self, statement: Statement, run: Run) -> Contents:
+        """The edges of a statement, as if into an empty table."""
+        delta = Contents()
+        outcome = statement.outcome
+        if not isinstance(outcome, StatementLineage):
+            return delta
+        places = {table: self._place(table) for table in outcome.inputs}
+        for column in outcome.columns:
+            for upstream in column.upstreams:
+                if upstream.table not in places:
+                    places[upstream.table] = self._place(upstream.table)
+                fact = ColumnFact(column.expression, column.confidence, run)
+                match places[upstream.table]:
+                    case Dataset() as dataset:
+                        delta.add_column(ColumnKey(dataset, upstream.column, column.column, upstream.subtype), fact)
+                    case Contents() as inner:
+                        delta.add_through(inner, column.column, upstream.column, upstream.subtype, fact)
+                    case None:
+                        pass  # reported by `_place`
+        for place in places.values():
+            self._add_inputs(delta, place, run)
+        return delta
+
+    def _add_inputs(self, delta: Contents, place: Dataset | Contents | None, run: Run) -> None:
+        match place:
+            case Dataset():
+                delta.add_input(place, Read(run, self._ledger.graph.current(place)))
+            case Contents():
+                for upstream, read in place.inputs.items():
+                    delta.add_input(upstream, Read(run, read.contents))
+            case None:
+                pass
+
+    def _place(self, table: StatementTable) -> Dataset | Contents | None:
+        if not isinstance(table, TemporaryTable):
+            resolved = self.resolve(table)
+            return resolved.dataset if resolved else None
+        temporary = self._state.temporaries.get(table.name)
+        if temporary is None:
+            self._ledger.report_once(f"temporary: {table.name}", "temporary table", table.name)
+            return None
+        temporary.used = True
+        return temporary.contents
+
+    # ---- temporary tables ---------------------------------------------------------------------------------------
+
+    def write_temporary(self, name: str, statement: Statement, delta: Contents) -> None:
+        temporaries = self._state.temporaries
+        temporary = temporaries.get(name)
+        starts = statement.replaces and not (temporary and _IF_NOT_EXISTS.search(statement.text))
+        if temporary is None or starts or temporary.contents.emptied:
+            temporary = temporaries[name] = Temporary(used=bool(temporary and temporary.used))
+        temporary.contents.merge(delta)
+
+    def drop_temporary(self, name: str) -> None:
+        temporary = self._state.temporaries.pop(name, None)
+        if temporary is not None:
+            self._ledger.report_unused(name, temporary)
+
+    def empty_temporary(self, name: str) -> None:
+        temporary = self._state.temporaries.get(name)
+        if temporary is not None:
+            temporary.contents.emptied = True
+
+    def rename_temporary(self, old: str, new: str) -> None:
+        temporary = self._state.temporaries.pop(old, None)
+        if temporary is not None:
+            self._state.temporaries[new] = temporary

@@ -1,0 +1,167 @@
+"""Sessions: temporary tables, search path, and transactions that may yet be rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from datahub_aws_lineage.lineage.contents import Contents
+from datahub_aws_lineage.model.catalog import Column
+from datahub_aws_lineage.model.lineage import Drop, Rename, SetSearchPath, Statement
+from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
+
+Columns = tuple[Column, ...] | None
+
+
+@dataclass(slots=True)
+class Temporary:
+    """A temporary table. `used` says that something was read from it."""
+
+    contents: Contents = field(default_factory=Contents)
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement that ran, with its record, the names under which it was read, and the id of its `Query`."""
+
+    record: QueryRecord
+    statement: Statement
+    context: SqlContext
+    query: str
+
+
+@dataclass(slots=True)
+class Transaction:
+    """An open transaction: what ran in it so far, and what to go back to when it is rolled back."""
+
+    transaction_id: str | None
+    schemas_before: dict[str, Columns]
+    search_path_before: tuple[str, ...] | None
+    steps: list[Step] = field(default_factory=list)
+    drafts: dict[TableName, Columns] = field(default_factory=dict)
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class SessionState:
+    """What one session carries from record to record.
+
+    `schemas` of temporary tables are those of this moment; `temporaries`, their lineage, follows at each commit.
+    """
+
+    schemas: dict[str, Columns] = field(default_factory=dict)
+    temporaries: dict[str, Temporary] = field(default_factory=dict)
+    search_path: tuple[str, ...] | None = None
+    transaction: Transaction | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.schemas and not self.temporaries and self.search_path is None and self.transaction is None
+
+    def begin(self, transaction_id: str | None) -> None:
+        if self.transaction is None:
+            self.transaction = Transaction(transaction_id, dict(self.schemas), self.search_path)
+
+    def forget_transaction(self) -> list[Step]:
+        """Goes back to what was before it; gives what ran in it."""
+        if self.transaction is None:
+            return []
+        transaction, self.transaction = self.transaction, None
+        self.schemas = transaction.schemas_before
+        self.search_path = transaction.search_path_before
+        return transaction.steps
+
+    def learn(self, statement: Statement) -> None:
+        """Takes in at once what the next statement of the session can see of this one."""
+        for effect in statement.effects:
+            match effect:
+                case SetSearchPath(schemas):
+                    self.search_path = _search_path(schemas)
+                case Drop(table):
+                    self._learn_table(table, None, there=False)
+                case Rename(old, new):
+                    columns = self._draft_of(old)
+                    self._learn_table(old, None, there=False)
+                    self._learn_table(new, columns, there=True)
+                case _:
+                    pass
+        if statement.output is not None and (statement.replaces or statement.temporary):
+            self._learn_table(statement.output, statement.schema, there=True)
+
+    def _learn_table(self, table: StatementTable, columns: Columns, *, there: bool) -> None:
+        match table:
+            case TemporaryTable(name):
+                if there:
+                    self.schemas[name] = columns or self.schemas.get(name)
+                else:
+                    self.schemas.pop(name, None)
+            case TableName() if self.transaction is not None:
+                self.transaction.drafts[table] = columns
+            case _:
+                pass
+
+    def _draft_of(self, table: StatementTable) -> Columns:
+        match table:
+            case TemporaryTable(name):
+                return self.schemas.get(name)
+            case TableName() if self.transaction is not None:
+                return self.transaction.drafts.get(table)
+            case _:
+                return None
+
+
+class Session:
+    """One record's view of its session; satisfies the `Schemas` port.
+
+    `context` has the search path of this moment, `$user` put in its place; the SQL stage looks an unqualified name up
+    through it: temporary tables first, then each schema in order, by asking for their columns.
+    """
+
+    def __init__(
+        self,
+        record: QueryRecord,
+        warehouse: str | None,
+        state: SessionState,
+        columns_of: Callable[[TableName], Columns],
+        has_schema: Callable[[str], bool],
+    ) -> None:
+        self.record = record
+        self.warehouse = warehouse
+        self.state = state
+        self._columns_of = columns_of
+        self._has_schema = has_schema
+
+    @property
+    def context(self) -> SqlContext:
+        context = self.record.context
+        path = context.search_path if self.state.search_path is None else self.state.search_path
+        if context.dialect != "redshift" or not path:
+            return context
+        schemas = tuple(dict.fromkeys(schema for name in path for schema in self._schemas_of(name)))
+        first = schemas[0] if schemas else context.default_database
+        return replace(context, default_database=first, search_path=schemas)
+
+    def columns(self, table: StatementTable) -> Columns:
+        """A temporary table of unknown columns is there all the same, and gives no columns rather than None."""
+        match table:
+            case TemporaryTable(name):
+                return (self.state.schemas[name] or ()) if name in self.state.schemas else None
+            case TableName():
+                drafts = self.state.transaction.drafts if self.state.transaction else {}
+                return drafts.get(table) or self._columns_of(table)
+            case _:
+                return None
+
+    def _schemas_of(self, name: str) -> tuple[str, ...]:
+        if name != "$user":
+            return (name,)
+        user = (self.record.actor or "").lower()
+        return (user,) if user and self._has_schema(user) else ()
+
+
+def _search_path(schemas: tuple[str, ...]) -> tuple[str, ...] | None:
+    """None for `SET search_path TO DEFAULT`: what the session began with."""
+    path = tuple(schema.strip().strip("\"'").lower() for schema in schemas)
+    return None if path == ("default",) else path
