@@ -75,6 +75,8 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     Raises NotUnderstoodError(syntax | too_deep | unsupported).
     """
     _check_nesting(tokens)
+    if dialect == "redshift":
+        tokens = _without_siblings(tokens)
     try:
         trees = _trees(tokens, text, dialect)
     except ParseError as e:
@@ -113,6 +115,17 @@ def _without_indexes(tokens: list[Token]) -> list[Token]:
     return kept
 
 
+def _without_siblings(tokens: list[Token]) -> list[Token]:
+    """ORDER SIBLINGS BY of a hierarchical query orders by the same columns as ORDER BY."""
+    words = [token.text.upper() for token in tokens]
+    if "SIBLINGS" not in words:
+        return tokens
+    at = words.index("SIBLINGS")
+    if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
+        return tokens
+    return [*tokens[: at - 1], _ORDER_BY, *tokens[at + 2 :]]
+
+
 def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:
     """The node as SQL text, or None where it is too deep to be written out."""
     try:
@@ -146,3 +159,6 @@ def _position(tokens: list[Token]) -> dict[str, int]:
 
 def _first_line(message: str) -> str:
     return message.strip().split("\n", 1)[0]
+
+
+_ORDER_BY = tokenize("ORDER BY", "redshift")[0]

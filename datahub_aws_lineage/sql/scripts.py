@@ -318,6 +318,8 @@ _PL_WORDS = frozenset(
     "BEGIN END DECLARE IF ELSIF ELSE ELSEIF LOOP FOR WHILE EXIT CONTINUE RETURN RAISE EXCEPTION WHEN THEN "
     "PERFORM OPEN CLOSE FETCH GET NULL CASE EXECUTE".split()
 )
+_BEFORE_SQL = frozenset({"BEGIN", "THEN", "ELSE", "LOOP", "IN", "FOR"})
+"""Words of PL/pgSQL that a statement or query may follow."""
 _SQL_VERBS = frozenset(
     "INSERT UPDATE DELETE MERGE CREATE DROP TRUNCATE COPY UNLOAD ALTER SELECT WITH CALL SET GRANT ANALYZE "
     "REFRESH".split()
@@ -325,26 +327,31 @@ _SQL_VERBS = frozenset(
 
 
 def procedure_statements(body: str, analysis: Analysis) -> Iterator[Statement]:
-    """PL/pgSQL is split at semicolons; control words before a SQL verb are stepped over, other lines left out."""
-    for tokens in _split(tokenize(body, analysis.dialect)):
-        start = _first_verb(tokens)
-        if start is not None:
+    """PL/pgSQL is split at semicolons; control words before a SQL verb are stepped over, other lines left out.
+
+    SELECT … INTO fills variables there, and makes no table.
+    """
+    for line in _split(tokenize(body, analysis.dialect)):
+        for tokens in _pl_statements(line):
+            into = _into(tokens) if tokens[0].text.upper() in ("SELECT", "WITH") else None
+            if into is not None:
+                end = next((i for i in range(into, len(tokens)) if tokens[i].token_type is TokenType.FROM), len(tokens))
+                tokens = tokens[:into] + tokens[end:]
             session = Session(analysis.session.context, analysis.session.schemas)
-            yield _statement(0, tokens[start:], body, session)
+            yield _statement(0, tokens, body, session)
 
 
-def _first_verb(tokens: list[Token]) -> int | None:
-    """The first SQL verb, if only control flow stands before it (`IF x > 1 THEN INSERT …`)."""
-    control = bool(tokens) and tokens[0].text.upper() in _PL_WORDS
-    for position, token in enumerate(tokens):
-        word = token.text.upper()
-        if word in _SQL_VERBS and token.token_type not in STRINGS:
-            before = tokens[position - 1].text.upper() if position else ""
-            if position == 0 or before in ("BEGIN", "THEN", "ELSE", "LOOP"):
-                return position
-            if not control:
-                return None
-    return None
+def _pl_statements(line: list[Token]) -> Iterator[list[Token]]:
+    """The SQL within one line: its own verb, the query of `FOR r IN SELECT … LOOP`, what stands behind THEN or LOOP."""
+    words = [token.text.upper() if token.token_type not in STRINGS else "" for token in line]
+    starts = [i for i, word in enumerate(words) if word in _SQL_VERBS and (i == 0 or words[i - 1] in _BEFORE_SQL)]
+    if words[0] not in _PL_WORDS and words[0] not in _SQL_VERBS:
+        return
+    for number, start in enumerate(starts):
+        end = starts[number + 1] if number + 1 < len(starts) else len(line)
+        while end > start + 1 and words[end - 1] in _PL_WORDS and words[end - 1] != "END":
+            end -= 1
+        yield line[start:end]
 
 
 def _nested(analysis: Analysis, text: str, tokens: list[Token]) -> tuple[Statement, ...]:
