@@ -110,6 +110,7 @@ class SchemaIndex:
         self._diagnostics = diagnostics
         self._tables: dict[Dataset, Table] = {}
         self._paths: dict[Dataset, Mapping[str, str]] = {}
+        self._missing: set[tuple[Dataset, str]] = set()
 
     def add(self, dataset: Dataset, table: Table) -> None:
         """A table whose columns the catalog does not list leaves the dataset's schema unknown."""
@@ -120,8 +121,8 @@ class SchemaIndex:
     def field_path(self, dataset: Dataset, path: str) -> str | None:
         """The field of `path`, else of its nearest known ancestor (`user.address` for `user.address.zip4`).
 
-        `path` itself where the schema is unknown. None, and counted as an unresolved column, where the schema is known
-        and has no such column.
+        `path` itself where the schema is unknown. None where the schema is known and has no such column; each such
+        column is counted as unresolved once, however many edges and queries name it.
         """
         table = self._tables.get(dataset)
         if table is None:
@@ -132,7 +133,9 @@ class SchemaIndex:
         for candidate in _ancestry(path.lower()):
             if candidate in known:
                 return known[candidate]
-        self._diagnostics.unresolved("column", f"{dataset} has no column {path}")
+        if (dataset, path) not in self._missing:
+            self._missing.add((dataset, path))
+            self._diagnostics.unresolved("column", f"{dataset} has no column {path}")
         return None
 
 

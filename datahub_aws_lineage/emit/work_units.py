@@ -1,0 +1,56 @@
+"""Proposals to work units: whose datasets they are, and where they stand in DataHub's browse tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+from datahub.configuration.source_common import PlatformInstanceConfigMixin
+from datahub.emitter.mcp import MetadataChangeProposalWrapper
+from datahub.ingestion.api.common import PipelineContext
+from datahub.ingestion.api.incremental_lineage_helper import convert_upstream_lineage_to_patch
+from datahub.ingestion.api.source import SourceReport
+from datahub.ingestion.api.workunit import MetadataWorkUnit
+from datahub.ingestion.api.workunit_processor import WorkunitProcessorContext
+from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
+from datahub.metadata.schema_classes import UpstreamLineageClass
+
+WorkUnits: TypeAlias = Iterator[MetadataWorkUnit]
+
+BrowsePaths: TypeAlias = Callable[[WorkUnits, str, PlatformInstanceConfigMixin], WorkUnits]
+"""Adds browse paths to the datasets and containers of one catalog: of a platform, with the instance of a config."""
+
+
+def described(proposals: Iterable[MetadataChangeProposalWrapper]) -> WorkUnits:
+    """Of entities that this source describes: it removes them when they are gone."""
+    for proposal in proposals:
+        yield proposal.as_workunit()
+
+
+def lineage_unit(proposal: MetadataChangeProposalWrapper, *, described: bool, incremental: bool) -> MetadataWorkUnit:
+    """Lineage of a dataset. Where another source describes it, the lineage must not make it ours to remove."""
+    aspect = proposal.aspect
+    if described or not incremental or not isinstance(aspect, UpstreamLineageClass):
+        return proposal.as_workunit(is_primary_source=described)
+    # DataHub's own processor for incremental lineage would forget whose dataset it is.
+    patch = convert_upstream_lineage_to_patch(str(proposal.entityUrn), aspect, proposal.systemMetadata)
+    patch.is_primary_source = False
+    return patch
+
+
+def browse_paths(report: SourceReport, pipeline: PipelineContext) -> BrowsePaths:
+    """DataHub's own processor, for one catalog at a time: it knows but one platform and one instance."""
+
+    def with_browse_paths(stream: WorkUnits, platform: str, config: PlatformInstanceConfigMixin) -> WorkUnits:
+        context = WorkunitProcessorContext(
+            source_report=report,
+            pipeline_context=pipeline,
+            source_config=config,
+            platform=platform,
+            source_platform=platform,
+        )
+        if not AutoBrowsePathV2Processor.should_enable(context):
+            return stream
+        return iter(AutoBrowsePathV2Processor.create(context).process(stream))
+
+    return with_browse_paths
