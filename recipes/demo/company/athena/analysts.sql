@@ -121,7 +121,7 @@ EXPLAIN SELECT * FROM v_reactivation_audience WHERE priority <= 100
 
 --@ 2026-03-06T08:15:00Z took=13s scanned=8MB
 UNLOAD (SELECT rider_id, city, segment, priority FROM v_reactivation_audience WHERE priority <= 500)
-TO 's3://ringelrad-exchange/to_mailing/reactivation/2026-03-06/'
+TO 's3://ringelrad-exchange/to_mailing/reactivation/day=2026-03-06/'
 WITH (format = 'JSON', compression = 'GZIP')
 
 --@ 2026-03-06T08:30:00Z took=7s scanned=55MB

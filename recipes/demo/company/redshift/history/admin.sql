@@ -1,6 +1,9 @@
 -- User `admin`: schemas, rights, maintenance.
 --= user=admin session=1074200001
 
+--@ 2026-02-28T23:40:00Z took=95s
+VACUUM FULL core.fct_trip TO 99 PERCENT
+
 --@ 2026-03-01T08:00:00Z took=1s
 CREATE EXTERNAL SCHEMA IF NOT EXISTS lake
 FROM DATA CATALOG DATABASE 'rides_curated'
