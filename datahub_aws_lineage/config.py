@@ -239,12 +239,12 @@ class AwsLineageConfig(
     def window(self) -> TimeWindow:
         return TimeWindow(self.start_time, self.end_time)
 
-    def client_config(self) -> Any:
-        """The `botocore.config.Config` of aws_config. Without retry options of the recipe, retries are patient."""
+    def client_options(self) -> dict[str, Any]:
+        """Endpoint and `botocore.config.Config` of aws_config; patient retries, unless the recipe says otherwise."""
         connection = self.aws_config
         if not {"aws_retry_num", "aws_retry_mode"} & connection.model_fields_set:
             connection = connection.model_copy(update=PATIENT_RETRIES)
-        return connection._aws_config()
+        return {"endpoint_url": connection.aws_endpoint_url, "config": connection._aws_config()}
 
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:

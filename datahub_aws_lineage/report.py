@@ -101,9 +101,13 @@ class AwsLineageReport(StaleEntityRemovalSourceReport):
     truncated: Reasons = field(default_factory=Reasons)
     coverage: Coverage = field(default_factory=Coverage)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._diagnostics = ReportDiagnostics(self)
+
     @property
     def diagnostics(self) -> ReportDiagnostics:
-        return ReportDiagnostics(self)
+        return self._diagnostics
 
     def count_statements(self, dialect: Dialect, statements: Iterable[Statement]) -> None:
         for statement in statements:
@@ -128,11 +132,14 @@ class ReportDiagnostics:
 
     def __init__(self, report: AwsLineageReport) -> None:
         self._report = report
+        self.gaps = 0
+        """How often something that is there was not read: as long as it stays the same, a listing is whole."""
 
     def seen(self, what: str, count: int = 1) -> None:
         self._report.seen[what] = self._report.seen.get(what, 0) + count
 
     def skipped(self, reason: SkipReason, what: str, detail: str) -> None:
+        self.gaps += reason in {"denied", "malformed"}
         self._report.skipped.add(f"{what}: {reason}", detail)
 
     def unresolved(self, reason: str, detail: str) -> None:
@@ -142,7 +149,9 @@ class ReportDiagnostics:
         self._report.truncated.add(what, detail)
 
     def warning(self, title: str, detail: str) -> None:
+        self.gaps += 1
         self._report.warning(message=title, context=detail)
 
     def failure(self, title: str, detail: str) -> None:
+        self.gaps += 1
         self._report.failure(message=title, context=detail)

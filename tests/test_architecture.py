@@ -18,8 +18,8 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 
 VALUES = {"model", "errors", "version"}
 STAGES = {"aws", "sql", "lineage", "emit", "snapshot"}
-EDGES = {"config", "report", "summary"}
-WIRING = {"source", "cli", "readers", "connection_test"}
+EDGES = {"config", "report", "summary", "explanation", "chronology"}
+WIRING = {"source", "run", "cli", "readers", "connection_test", "recorder"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
@@ -29,6 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": VALUES,
     "report": VALUES,
     "summary": VALUES,
+    "explanation": VALUES,
+    "chronology": VALUES,
     **dict.fromkeys(WIRING, VALUES | STAGES | EDGES | WIRING),
 }
 """What each package or top-level module may import from the others."""

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datahub_aws_lineage import chronology
-from datahub_aws_lineage.chronology import in_time_order
+from datahub_aws_lineage.chronology import Logged, in_time_order
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
 START = datetime(2026, 3, 1, tzinfo=timezone.utc)
 CONTEXT = SqlContext("redshift", "dev", "public")
 
 
-def record(query_id: int, second: int) -> QueryRecord:
-    return QueryRecord(
+def logged(query_id: int, second: int) -> Logged:
+    record = QueryRecord(
         query_id=str(query_id),
         text="SELECT 1",
         context=CONTEXT,
@@ -27,13 +27,14 @@ def record(query_id: int, second: int) -> QueryRecord:
         source="redshift-file",
         statistics={"rows": "1"},
     )
+    return Logged(record, "analytics")
 
 
 @given(seconds=st.lists(st.integers(0, 5), max_size=40), buffered=st.sampled_from([1, 30, 10_000]))
 def test_sorted_by_time_and_stable(seconds: list[int], buffered: int) -> None:
-    records = [record(query_id, second) for query_id, second in enumerate(seconds)]
+    records = [logged(query_id, second) for query_id, second in enumerate(seconds)]
     ordered = list(in_time_order(iter(records), buffered_characters=buffered))
-    assert ordered == sorted(records, key=lambda one: one.started_at)
+    assert ordered == sorted(records, key=lambda one: one.record.started_at)
 
 
 def test_what_is_spilled_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,12 +42,12 @@ def test_what_is_spilled_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     spilled: list[int] = []
     real = chronology._spill
 
-    def counting(buffer: list[QueryRecord], files: ExitStack) -> Iterator[QueryRecord]:
+    def counting(buffer: list[Logged], files: ExitStack) -> Iterator[Logged]:
         spilled.append(len(buffer))
         return real(buffer, files)
 
     monkeypatch.setattr(chronology, "_spill", counting)
-    records = [record(query_id, -query_id) for query_id in range(10)]
+    records = [logged(query_id, -query_id) for query_id in range(10)]
     ordered = list(in_time_order(records, buffered_characters=3 * len("SELECT 1")))
     assert spilled == [3, 3, 3]
-    assert [one.query_id for one in ordered] == [str(query_id) for query_id in reversed(range(10))]
+    assert [one.record.query_id for one in ordered] == [str(query_id) for query_id in reversed(range(10))]

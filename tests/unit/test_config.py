@@ -120,8 +120,8 @@ def test_secrets_do_not_show() -> None:
 
 
 def test_retries_are_patient_unless_the_recipe_says_otherwise() -> None:
-    assert config().client_config().retries["mode"] == "adaptive"
-    asked = config(aws_config={"aws_retry_num": 2}).client_config().retries
+    assert config().client_options()["config"].retries["mode"] == "adaptive"
+    asked = config(aws_config={"aws_retry_num": 2}).client_options()["config"].retries
     assert asked == {"mode": "standard", "max_attempts": 2}
 
 

@@ -1,0 +1,121 @@
+"""What of a recipe would work: one cheap call for each thing that a run would read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from typing_extensions import assert_never
+
+from datahub_aws_lineage.aws import athena, glue, redshift_audit_log, redshift_data, redshift_file, redshift_history
+from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi
+from datahub_aws_lineage.config import (
+    AuditLog,
+    AwsLineageConfig,
+    FileLog,
+    QueryLog,
+    RedshiftConfig,
+    SystemViewsLog,
+)
+from datahub_aws_lineage.errors import AccessDeniedError, AwsLineageError, ConfigurationError, CredentialsError
+from datahub_aws_lineage.readers import data_api_target
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a run reads, and how to try it."""
+
+    name: str
+    attempt: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`reason` is None where it works; `remedy` says what to change, where that is known."""
+
+    name: str
+    reason: str | None = None
+    remedy: str | None = None
+
+
+def try_one(check: Check) -> Finding:
+    try:
+        check.attempt()
+    except AwsLineageError as e:
+        return Finding(check.name, str(e), _remedy(e))
+    return Finding(check.name)
+
+
+def identity_check(clients: Clients) -> Check:
+    """Whether AWS knows the identity at all: the basic connectivity."""
+    return Check("AWS identity", clients.account_id)
+
+
+def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Check]:
+    """A check for each part of the recipe that is enabled, under the name that the report shows."""
+    if config.glue.enabled:
+        yield Check("Glue databases", partial(glue.probe_databases, clients, config.glue.catalog_id))
+        yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
+    if config.athena.reads_history:
+        yield Check("Athena work groups", partial(athena.probe_work_groups, clients))
+        yield Check("Athena query history", partial(athena.probe_history, clients))
+    for warehouse in config.redshift:
+        yield from _warehouse_checks(warehouse, clients)
+
+
+def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients) -> Iterator[Check]:
+    target = data_api_target(warehouse)
+    api = RedshiftDataApi(clients, target) if target else None
+    if api is not None:
+        for database in warehouse.databases:
+            name = f"Redshift {warehouse.name}: database {database}"
+            yield Check(name, partial(redshift_data.probe, api, database))
+    for log in warehouse.query_logs:
+        yield Check(f"Redshift {warehouse.name}: {_log_name(log)}", _log_attempt(log, warehouse, api, clients))
+
+
+def _log_name(log: QueryLog) -> str:
+    match log:
+        case SystemViewsLog():
+            return "query history"
+        case AuditLog():
+            return f"audit log s3://{log.bucket}/{log.prefix}"
+        case FileLog():
+            return f"file {log.path}"
+        case _:
+            assert_never(log)
+
+
+def _log_attempt(
+    log: QueryLog, warehouse: RedshiftConfig, api: RedshiftDataApi | None, clients: Clients
+) -> Callable[[], object]:
+    match log:
+        case SystemViewsLog():
+            return partial(_probe_history, api, warehouse)
+        case AuditLog():
+            return partial(redshift_audit_log.probe, clients, log.bucket, log.prefix)
+        case FileLog():
+            return partial(redshift_file.probe, Path(log.path))
+        case _:
+            assert_never(log)
+
+
+def _probe_history(api: RedshiftDataApi | None, warehouse: RedshiftConfig) -> None:
+    if api is None:
+        raise ConfigurationError(f"{warehouse.name}: system_views need work_group or cluster_identifier")
+    redshift_history.probe(api, warehouse.databases[0])
+
+
+def _remedy(e: AwsLineageError) -> str | None:
+    match e:
+        case AccessDeniedError() if ":" in e.permission:
+            return f"Allow the IAM action {e.permission} to this identity"
+        case AccessDeniedError():
+            return f"Grant the database user {e.permission}"
+        case CredentialsError():
+            return "Check aws_config, or the credentials of this machine"
+        case _:
+            return None

@@ -1,0 +1,148 @@
+"""From a recipe to the readers of AWS that it asks for. No call is made before a reader is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from typing_extensions import assert_never
+
+from datahub_aws_lineage.aws.athena import AthenaHistoryReader
+from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.aws.glue import GlueCatalogReader
+from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
+from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
+from datahub_aws_lineage.aws.redshift_data import Cluster, RedshiftDataApi, Target, WorkGroup
+from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
+from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
+from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, QueryLog, RedshiftConfig, SystemViewsLog
+from datahub_aws_lineage.errors import ConfigurationError
+from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader
+from datahub_aws_lineage.model.queries import TimeWindow
+from datahub_aws_lineage.snapshot.recording import Recording
+from datahub_aws_lineage.snapshot.replay import replaying_session
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One query history: where it is read, for reports, and of which warehouse its names are (None: Athena)."""
+
+    label: str
+    reader: HistoryReader
+    warehouse: str | None = None
+
+
+def open_clients(config: AwsLineageConfig) -> Clients:
+    """Clients of the account that the recipe names, or of the recording that stands in for it.
+
+    Raises SnapshotError where the recording cannot be read, ConfigurationError where no session can be made.
+    """
+    if config.snapshot is not None:
+        return Clients(replaying_session(config.snapshot))
+    return Clients(config.aws_config.get_session(), **config.client_options())
+
+
+def open_window(config: AwsLineageConfig) -> TimeWindow:
+    """The recipe's window; when it gives none and replays a recording, the window that was recorded."""
+    if config.snapshot is not None and not {"start_time", "end_time"} & config.model_fields_set:
+        return Recording.load(config.snapshot).window or config.window
+    return config.window
+
+
+def data_api_target(warehouse: RedshiftConfig) -> Target | None:
+    """How the Data API reaches a warehouse; None where only its logs are read."""
+    if warehouse.work_group is not None:
+        return WorkGroup(warehouse.work_group, warehouse.secret_arn)
+    if warehouse.cluster_identifier is not None:
+        return Cluster(warehouse.cluster_identifier, warehouse.database_user, warehouse.secret_arn)
+    return None
+
+
+class Readers:
+    """The readers of one recipe over one set of clients.
+
+    What a recording is asked about is old: Athena's retention then counts from the end of the window.
+    """
+
+    def __init__(
+        self, config: AwsLineageConfig, clients: Clients, diagnostics: Diagnostics, window: TimeWindow
+    ) -> None:
+        self._config = config
+        self._clients = clients
+        self._diagnostics = diagnostics
+        self._window = window
+
+    def glue(self) -> GlueCatalogReader | None:
+        if not self._config.glue.enabled:
+            return None
+        return GlueCatalogReader(
+            self._clients,
+            self._diagnostics,
+            catalog_id=self._config.glue.catalog_id,
+            database_allowed=self._config.database_pattern.allowed,
+            table_allowed=self._config.table_pattern.allowed,
+        )
+
+    def redshift(self, warehouse: RedshiftConfig) -> RedshiftCatalogReader | None:
+        target = data_api_target(warehouse)
+        if target is None or not warehouse.include_catalog:
+            return None
+        return RedshiftCatalogReader(
+            RedshiftDataApi(self._clients, target),
+            self._diagnostics,
+            tuple(warehouse.databases),
+            table_allowed=self._config.table_pattern.allowed,
+        )
+
+    def histories(self) -> Iterator[History]:
+        athena = self._config.athena
+        if athena.reads_history:
+            allowed = athena.work_group_pattern.allowed
+            reader = AthenaHistoryReader(
+                self._clients,
+                self._diagnostics,
+                self._window,
+                work_group_allowed=allowed,
+                as_of=self._window.end if self._config.snapshot else None,
+            )
+            yield History("Athena query history", reader)
+        for warehouse in self._config.redshift:
+            for log in warehouse.query_logs:
+                label = f"Redshift {warehouse.name}: {log.type}"
+                yield History(label, self._log_reader(log, warehouse), warehouse.name)
+
+    def read_all(self) -> None:
+        """Reads everything that a run reads, and keeps nothing. Raises FatalError."""
+        catalogs = [self.glue(), *map(self.redshift, self._config.redshift)]
+        for catalog in catalogs:
+            if catalog is not None:
+                _exhaust(catalog.read_databases())
+                _exhaust(catalog.read_tables())
+            if isinstance(catalog, RedshiftCatalogReader):
+                _exhaust(catalog.read_external_schemas())
+        for history in self.histories():
+            _exhaust(history.reader.read_queries())
+
+    def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig) -> HistoryReader:
+        match log:
+            case SystemViewsLog():
+                target = data_api_target(warehouse)
+                if target is None:
+                    raise ConfigurationError(f"{warehouse.name}: system_views need work_group or cluster_identifier")
+                api = RedshiftDataApi(self._clients, target)
+                databases = tuple(warehouse.databases)
+                return SystemViewHistoryReader(api, self._diagnostics, self._window, databases)
+            case AuditLog():
+                return AuditLogHistoryReader(self._clients, self._diagnostics, self._window, log.bucket, log.prefix)
+            case FileLog():
+                return FileHistoryReader(
+                    Path(log.path), self._diagnostics, self._window, database=warehouse.databases[0]
+                )
+            case _:
+                assert_never(log)
+
+
+def _exhaust(values: Iterable[object]) -> None:
+    for _ in values:
+        pass

@@ -1,0 +1,221 @@
+"""One run of a recipe: from the readers through the stages to work units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.chronology import Logged, in_time_order
+from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
+from datahub_aws_lineage.emit.containers import Containers
+from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
+from datahub_aws_lineage.emit.queries import QueryBuilder
+from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
+from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit
+from datahub_aws_lineage.errors import AwsLineageError
+from datahub_aws_lineage.lineage.catalog import CatalogIndex
+from datahub_aws_lineage.lineage.history import History
+from datahub_aws_lineage.lineage.resolver import Naming, Resolver
+from datahub_aws_lineage.model.catalog import Database, Table
+from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresolved
+from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
+from datahub_aws_lineage.model.ports import CatalogReader
+from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
+from datahub_aws_lineage.readers import Readers, open_window
+from datahub_aws_lineage.report import AwsLineageReport
+from datahub_aws_lineage.sql import analyze, fingerprint, mask_literals
+
+
+class Run:
+    """One run: catalogs, then what ran in time order, then views, then what all of that makes of each dataset.
+
+    Each part fails alone. A failure in the report keeps DataHub from removing what was merely not read.
+    """
+
+    def __init__(
+        self, config: AwsLineageConfig, report: AwsLineageReport, clients: Clients, with_browse_paths: BrowsePaths
+    ) -> None:
+        self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
+        self._region = clients.region
+        self._diagnostics = report.diagnostics
+        self._readers = Readers(config, clients, self._diagnostics, open_window(config))
+        self._index = CatalogIndex()
+        self._resolver = Resolver(self._index, _naming(config))
+        self._history = History(
+            self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
+        )
+        self._schemas = SchemaIndex(self._diagnostics)
+        self._containers = Containers(env=config.env, region=self._region)
+        self._described: set[Dataset] = set()
+        self._views: list[tuple[Table, str | None]] = []
+
+    def work_units(self) -> WorkUnits:
+        yield from self._glue()
+        for warehouse in self._config.redshift:
+            yield from self._warehouse(warehouse)
+        with self._report.new_stage("Query histories"):
+            for logged in in_time_order(self._logged()):
+                self._apply(logged)
+        with self._report.new_stage("Views"):
+            for table, warehouse_name in self._views:
+                self._apply_view(table, warehouse_name)
+        with self._report.new_stage("Lineage"):
+            yield from self._lineage()
+            yield from self._queries()
+
+    # ---- catalogs ---------------------------------------------------------------------------------------------------
+
+    def _glue(self) -> WorkUnits:
+        with self._part("Glue Data Catalog"):
+            reader = self._readers.glue()
+            if reader is not None:
+                yield from self._with_browse_paths(self._catalog(reader, None), "glue", self._config)
+
+    def _warehouse(self, warehouse: RedshiftConfig) -> WorkUnits:
+        with self._part(f"Redshift {warehouse.name}: catalog"):
+            reader = self._readers.redshift(warehouse)
+            if reader is not None:
+                for schema in reader.read_external_schemas():
+                    self._history.add_external_schema(schema, warehouse.name)
+                yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
+
+    def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
+        """Containers and datasets of one catalog, put into the index on the way."""
+        gaps_before = self._diagnostics.gaps
+        catalogs: dict[str, str | None] = {}
+        for database in reader.read_databases():
+            self._index.add_database(database, warehouse)
+            catalogs.setdefault(database.catalog, database.catalog_id)
+            yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
+        for table in reader.read_tables():
+            yield from self._table(table, warehouse)
+        if self._diagnostics.gaps == gaps_before:
+            for catalog, catalog_id in catalogs.items():
+                self._index.mark_complete(catalog, warehouse=warehouse, catalog_id=catalog_id, covers=self._covers)
+
+    def _table(self, table: Table, warehouse: str | None) -> WorkUnits:
+        self._history.add_table(table, warehouse)
+        if table.view is not None:
+            self._views.append((table, warehouse))
+        dataset = self._dataset(table, warehouse)
+        self._schemas.add(dataset, table)
+        self._described.add(dataset)
+        env, region = self._config.env, self._region
+        yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
+
+    def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
+        if table.platform == "redshift":
+            return Dataset("redshift", str(table.name), self._resolver.redshift_instance(warehouse))
+        return self._resolver.data_catalog_dataset(table.name, table.catalog_id)
+
+    def _instance(self, database: Database, warehouse: str | None) -> str | None:
+        name = TableName(database.catalog, database.name, "")
+        return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse).instance
+
+    def _covers(self, name: TableName) -> bool:
+        """Whether the recipe's patterns let a table be read."""
+        config = self._config
+        if name.catalog in {catalog for warehouse in config.redshift for catalog in warehouse.databases}:
+            return config.table_pattern.allowed(str(name))
+        return config.database_pattern.allowed(name.database) and config.table_pattern.allowed(
+            f"{name.database}.{name.table}"
+        )
+
+    # ---- statements -------------------------------------------------------------------------------------------------
+
+    def _logged(self) -> Iterator[Logged]:
+        for history in self._readers.histories():
+            with self._part(history.label):
+                for record in history.reader.read_queries():
+                    if self._counts(record):
+                        yield Logged(record, history.warehouse)
+
+    def _counts(self, record: QueryRecord) -> bool:
+        users, texts = self._config.user_pattern, self._config.query_pattern
+        allowed = (record.actor is None or users.allowed(record.actor)) and texts.allowed(record.text)
+        if not allowed:
+            self._diagnostics.skipped("filtered", f"{record.context.dialect} query", record.query_id)
+        return allowed
+
+    def _apply(self, logged: Logged) -> None:
+        record, warehouse = logged
+        session = self._history.session(record, warehouse)
+        statements = (_cut(record),) if record.truncated else analyze(record.text, session.context, session)
+        self._report.count_statements(record.context.dialect, statements)
+        self._history.apply(record, statements, warehouse)
+
+    def _apply_view(self, table: Table, warehouse: str | None) -> None:
+        if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):
+            return
+        dialect: Dialect = "redshift" if table.view.dialect == "redshift" else "athena"
+        catalog, database = table.view.default_catalog, table.view.default_database
+        search_path = (database,) if dialect == "redshift" else ()
+        context = SqlContext(dialect, catalog, database, search_path)
+        statements = analyze(table.view.sql, context, self._index.schemas(dialect, warehouse))
+        self._report.count_statements(dialect, statements)
+        self._history.apply_view(table, statements, warehouse)
+
+    # ---- lineage ----------------------------------------------------------------------------------------------------
+
+    def _lineage(self) -> WorkUnits:
+        builder = UpstreamBuilder(
+            env=self._config.env,
+            schemas=self._schemas,
+            query_text=self._config.query_text,
+            mask=mask_literals,
+            include_column_lineage=self._config.include_column_lineage,
+        )
+        for lineage in self._history.lineages():
+            yield from self._locations(lineage)
+            proposal = builder.proposal(lineage)
+            if proposal is not None:
+                self._report.coverage.add_lineage(lineage)
+                yield lineage_unit(
+                    proposal,
+                    described=lineage.downstream in self._described,
+                    incremental=self._config.incremental_lineage,
+                )
+
+    def _locations(self, lineage: DatasetLineage) -> WorkUnits:
+        """S3 locations that have come up for the first time."""
+        for dataset in (lineage.downstream, *(edge.upstream for edge in lineage.edges)):
+            if self._config.include_s3_datasets and dataset.platform == "s3" and dataset not in self._described:
+                self._described.add(dataset)
+                yield from described(location_proposals(dataset, env=self._config.env, primary=True))
+
+    def _queries(self) -> WorkUnits:
+        builder = QueryBuilder(
+            env=self._config.env,
+            schemas=self._schemas,
+            diagnostics=self._diagnostics,
+            query_text=self._config.query_text,
+            mask=mask_literals,
+        )
+        for query in self._history.queries():
+            yield from described(builder.proposals(query))
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """A part of the account: what ends it is a failure of the run, and the other parts go on."""
+        with self._report.new_stage(name):
+            try:
+                yield
+            except AwsLineageError as e:
+                self._diagnostics.failure("A part of the account could not be read", f"{name}: {e}")
+
+
+def _naming(config: AwsLineageConfig) -> Naming:
+    return Naming(
+        glue_instance=config.platform_instance,
+        redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in config.redshift},
+        athena_catalogs={
+            name: (catalog.platform, catalog.platform_instance) for name, catalog in config.athena.catalogs.items()
+        },
+    )
+
+
+def _cut(record: QueryRecord) -> Statement:
+    """A text that is known to be cut may still parse, into lineage that is wrong."""
+    return Statement(0, "utility", record.text, Unresolved("truncated", "the log holds only a part of the text"))
