@@ -20,7 +20,7 @@ help: ## Show this list
 demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json and say what came out
 	@mkdir -p $(OUTPUT)
 	@echo "Running: datahub ingest -c recipes/demo.yml"
-	@$(BIN)/datahub ingest -c recipes/demo.yml --report-to $(OUTPUT)/demo-report.json > $(OUTPUT)/demo.log 2>&1 \
+	@$(BIN)/datahub ingest -c recipes/demo.yml > $(OUTPUT)/demo.log 2>&1 \
 		|| { tail -n 40 $(OUTPUT)/demo.log; echo "The run failed; the whole log is $(OUTPUT)/demo.log"; exit 1; }
 	@$(BIN)/datahub-aws-lineage report $(OUTPUT)/demo.json --run $(OUTPUT)/demo-report.json
 

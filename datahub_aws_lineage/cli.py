@@ -78,7 +78,7 @@ def _add_record(parser: argparse.ArgumentParser) -> None:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.description = "Summarises what a run wrote through DataHub's file sink."
     parser.add_argument("output", type=Path, help="file that the sink wrote")
-    parser.add_argument("--run", type=Path, dest="run_report", metavar="FILE", help="what `--report-to` wrote")
+    parser.add_argument("--run", type=Path, dest="run_report", metavar="FILE", help="report of the run (`report_file`)")
     parser.set_defaults(run=report)
 
 

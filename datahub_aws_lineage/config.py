@@ -228,6 +228,11 @@ class AwsLineageConfig(
         default="full",
         description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities).",
     )
+    report_file: str | None = Field(
+        default=None,
+        description="File to write this source's report to, as JSON, when the run ends; "
+        "`datahub-aws-lineage report` reads it. (DataHub's `--report-to` writes nothing beside its file sink.)",
+    )
     stateful_ingestion: StatefulStaleMetadataRemovalConfig | None = Field(
         default=None, description="Removal of what an earlier run found and this one does not."
     )

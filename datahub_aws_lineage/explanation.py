@@ -45,13 +45,12 @@ def _outcome(statement: Json) -> str:
         case "no_lineage":
             return ": reads nothing"
         case _:
-            return f": not understood: {_reason(statement.get('reason'))}"
+            return f": not understood: {_reason(statement['reason'])}"
 
 
-def _reason(reason: Any) -> str:
-    if isinstance(reason, Mapping):
-        return ": ".join(str(part) for part in reason.values() if part)
-    return str(reason)
+def _reason(reason: Json) -> str:
+    place = f" at line {reason['line']}, column {reason['column']}" if reason.get("line") else ""
+    return f"{reason['code']}{place}: {reason['message']}"
 
 
 def _column_lines(column: Json) -> Iterator[str]:

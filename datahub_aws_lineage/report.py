@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from datahub.ingestion.api.report import Report
 from datahub.ingestion.source.state.stale_entity_removal_handler import StaleEntityRemovalSourceReport
 from datahub.utilities.lossy_collections import LossyList
 from typing_extensions import assert_never
@@ -108,6 +111,15 @@ class AwsLineageReport(StaleEntityRemovalSourceReport):
     @property
     def diagnostics(self) -> ReportDiagnostics:
         return self._diagnostics
+
+    def write(self, path: Path) -> None:
+        """Writes the report as JSON. A file that cannot be written is a warning: what was ingested stands."""
+        text = json.dumps(Report.to_pure_python_obj(self), indent=2)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        except OSError as e:
+            self.diagnostics.warning("The report file could not be written", f"{path}: {e.strerror}")
 
     def count_statements(self, dialect: Dialect, statements: Iterable[Statement]) -> None:
         for statement in statements:

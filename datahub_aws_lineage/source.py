@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from datahub.ingestion.api.common import PipelineContext
@@ -43,6 +44,11 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
 
     def get_report(self) -> AwsLineageReport:
         return self.report
+
+    def close(self) -> None:
+        if self.config.report_file is not None:
+            self.report.write(Path(self.config.report_file))
+        super().close()
 
     def get_excluded_workunit_processors(self) -> list[str | type[WorkunitProcessor[Any]]]:
         # It knows one platform and one platform instance a source; `browse_paths` applies it to each catalog.

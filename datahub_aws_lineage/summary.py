@@ -162,7 +162,7 @@ def longest_path(columns: Mapping[Field, Mapping[Field, tuple[str, float]]]) -> 
 
 
 def render(emitted: Emitted, output: Path, run: Json | None = None) -> str:
-    """The summary. `run` is the source's report as `datahub ingest --report-to` writes it."""
+    """The summary. `run` is the source's report."""
     sections = [
         _catalog_lines(emitted),
         _statement_lines(run) if run else [],
@@ -174,12 +174,13 @@ def render(emitted: Emitted, output: Path, run: Json | None = None) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
-def source_report(run: Any, origin: Path) -> Json:
-    """The source's part of a run report. Raises MalformedError when it is no report of this source."""
-    report = run.get("source", {}).get("report") if isinstance(run, dict) else None
-    if not isinstance(report, dict) or "coverage" not in report:
+def source_report(report: Any, origin: Path) -> Json:
+    """The source's report, alone (`report_file`) or within DataHub's (`--report-to`). Raises MalformedError else."""
+    whole = isinstance(report, dict) and isinstance(report.get("source"), dict)
+    own = report["source"].get("report") if whole else report
+    if not isinstance(own, dict) or "coverage" not in own:
         raise MalformedError(f"{origin}: not the report of an aws-lineage run")
-    return report
+    return own
 
 
 def _entry(label: str, lines: Iterable[str]) -> list[str]:
@@ -215,7 +216,7 @@ def _statement_lines(run: Json) -> list[str]:
         understood = total - outcomes.get("unresolved", 0)
         name = _PLATFORM_NAMES.get(dialect, dialect)
         lines.append(f"{name:<10}{_many(total, 'statement')}, {_percent(understood, total)} understood")
-    return _entry("Histories", lines or ["no statements in the window"])
+    return _entry("SQL", lines or ["no statements"])
 
 
 def _percent(part: int, whole: int) -> str:
@@ -243,25 +244,39 @@ def _bands(emitted: Emitted) -> str:
 
 
 def _path_lines(emitted: Emitted) -> list[str]:
-    chain = longest_path(emitted.columns)
+    """The longest way that a value goes; conditions and sort keys, which only steer it, are no part of the way."""
+    direct = {
+        target: {source: edge for source, edge in upstreams.items() if not edge[0].startswith("INDIRECT")}
+        for target, upstreams in emitted.columns.items()
+    }
+    chain = longest_path(direct)
     if len(chain) < 3:
         return []
-    lines = [str(chain[0])]
+    width = max(len(str(column)) for column in chain)
+    lines = [f"   {chain[0]}"]
     for source, target in pairwise(chain):
-        operation, _confidence = emitted.columns[target][source]
-        lines.append(f"-> {target}    {_shorten(operation.partition(':')[0], 24).lower()}".rstrip())
+        lines.append(f"-> {target!s:<{width}}  {_operation(direct[target][source][0])}".rstrip())
     return _entry("One column", lines)
+
+
+def _operation(text: str) -> str:
+    """`DIRECT:AGGREGATION: SUM(x)` as `aggregation: SUM(x)`; passing on as it is needs no word."""
+    _, _, rest = text.partition(":")
+    kind, _, expression = rest.partition(":")
+    if kind == "IDENTITY":
+        return ""
+    return _shorten(f"{kind.lower()}: {expression.strip()}" if expression else kind.lower(), 44)
 
 
 def _trouble_lines(run: Json) -> list[str]:
     lines = [
-        *_reasons("Not read", run.get("unresolved") or {}),
+        *_reasons("Unresolved", run.get("unresolved") or {}),
         *_reasons("Skipped", run.get("skipped") or {}),
         *_reasons("Cut short", run.get("truncated") or {}),
         *_logged("Warnings", run.get("warnings") or []),
         *_logged("Failures", run.get("failures") or []),
     ]
-    return lines or _entry("Not read", ["nothing: every statement was understood"])
+    return lines or _entry("Unresolved", ["nothing: every statement was understood"])
 
 
 def _reasons(label: str, reasons: Json) -> list[str]:

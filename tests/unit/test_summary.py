@@ -34,7 +34,7 @@ def fine(upstream: str, source: str, downstream: str, target: str, confidence: f
         downstreamType=FineGrainedLineageDownstreamTypeClass.FIELD,
         upstreams=[make_schema_field_urn(upstream, source)],
         downstreams=[make_schema_field_urn(downstream, target)],
-        transformOperation="AGGREGATION: SUM(net/gross)",
+        transformOperation="DIRECT:AGGREGATION: SUM(net/gross)",
         confidenceScore=confidence,
     )
 
@@ -79,9 +79,9 @@ def test_both_forms_of_lineage_are_counted(output: Path) -> None:
     assert (emitted.tables, emitted.views) == ({"glue": 1}, {"redshift": 1})
     assert emitted.upstreams == {RAW: {LAKE}, DAILY: {RAW}}
     assert emitted.columns == {
-        Field(RAW, "net"): {Field(LAKE, "net"): ("AGGREGATION: SUM(net/gross)", 1.0)},
-        Field(DAILY, "total"): {Field(RAW, "net"): ("AGGREGATION: SUM(net/gross)", 0.7)},
-        Field(DAILY, "day"): {Field(RAW, "day"): ("AGGREGATION: SUM(net/gross)", 1.0)},
+        Field(RAW, "net"): {Field(LAKE, "net"): ("DIRECT:AGGREGATION: SUM(net/gross)", 1.0)},
+        Field(DAILY, "total"): {Field(RAW, "net"): ("DIRECT:AGGREGATION: SUM(net/gross)", 0.7)},
+        Field(DAILY, "day"): {Field(RAW, "day"): ("DIRECT:AGGREGATION: SUM(net/gross)", 1.0)},
     }
 
 
@@ -93,9 +93,9 @@ def test_the_text_says_it_all(output: Path) -> None:
         "Athena    1,000 statements, 99.7 % understood",
         "2 table edges into 2 datasets, 2 of them by column",
         "3 column edges, 66.6 % of them certain",
-        "s3://lake/raw/orders  net",
-        "-> raw.orders  net    aggregation",
-        "-> dev.public.daily  total    aggregation",
+        "   s3://lake/raw/orders  net",
+        "-> raw.orders  net            aggregation: SUM(net/gross)",
+        "-> dev.public.daily  total    aggregation: SUM(net/gross)",
         "    3  syntax  athena q1: line 4: expected FROM",
         "Refused: needs glue:GetTables",
         "output/demo.json  (4 proposals)",
