@@ -82,7 +82,7 @@ class SourceWalker:
         match node:
             case exp.Table():
                 self._table(node, scope)
-            case exp.Subquery() if isinstance(node.this, exp.Table | exp.Unnest | exp.Values | exp.Lateral):
+            case exp.Subquery() if _is_join(node):
                 self._nested_join(node, scope)
             case exp.Subquery():
                 relation = self.queries.query(node, scope.outside())
@@ -243,6 +243,14 @@ class SourceWalker:
             rows.append([self.queries.expressions.value(item, scope) for item in items])
         columns = [merged(column) for column in zip(*rows, strict=False)]
         return Relation([OutputColumn(None, value) for value in columns])
+
+
+def _is_join(node: exp.Expr) -> bool:
+    """Whether the parentheses stand around sources and not around a query: `((a JOIN b ON …) JOIN (SELECT …) c)`."""
+    inner = node.this
+    if isinstance(inner, exp.Subquery):
+        return bool(inner.alias or inner.args.get("joins")) or _is_join(inner)
+    return isinstance(inner, exp.Table | exp.Unnest | exp.Values | exp.Lateral)
 
 
 def _alias(node: exp.Expr) -> tuple[str | None, list[str]]:
