@@ -70,6 +70,7 @@ def _split(tokens: list[Token]) -> Iterator[list[Token]]:
 
 def _statement(index: int, tokens: list[Token], text: str, session: Session) -> Statement:
     try:
+        _check_filled_in(tokens)
         analysis = Analysis(tokens, text, session)
         statement = analysis.finish(_read(analysis), index)
     except NotUnderstoodError as e:
@@ -86,8 +87,6 @@ def _statement(index: int, tokens: list[Token], text: str, session: Session) -> 
 
 
 def _unresolved(index: int, text: str, error: NotUnderstoodError, kind: StatementKind = "utility") -> Statement:
-    if error.reason == "syntax" and ("{{" in text or "{%" in text or "${" in text):
-        error = NotUnderstoodError("placeholder", f"a template that was not filled in: {error.message}")
     outcome = Unresolved(error.reason, error.message, error.line, error.column)
     return Statement(index=index, kind=kind, text=text, outcome=outcome)
 
@@ -185,6 +184,15 @@ def _into(tokens: list[Token]) -> int | None:
         if depth == 0 and kind is TokenType.FROM:
             return None
     return None
+
+
+def _using_function(analysis: Analysis) -> Found:
+    """Athena: USING EXTERNAL FUNCTION f(…) RETURNS type LAMBDA 'name' [, …] SELECT …."""
+    cursor = analysis.cursor
+    if not cursor.skip_to("SELECT", "WITH"):
+        raise cursor.error("expected a query")
+    relation = analysis.query(cursor.rest())
+    return Found("select", columns=analysis.named_columns(relation))
 
 
 def _transaction(analysis: Analysis) -> Found:
@@ -403,6 +411,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "PREPARE": _prepare,
     "EXECUTE": _execute,
     "CALL": lambda _: Found("call"),
+    "USING": _using_function,
     "BEGIN": _transaction,
     "START": _transaction,
     "COMMIT": _transaction,
