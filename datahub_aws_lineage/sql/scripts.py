@@ -35,6 +35,7 @@ _UTILITIES = frozenset(
     "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET USE VACUUM REINDEX LISTEN NOTIFY "
     "DISCARD LOAD CHECKPOINT EXPORT IMPORT LOCAL KILL".split()
 )
+_TEMPLATES = frozenset({("{", "{"), ("{", "%"), ("$", "{")})
 _QUERIES = frozenset({"SELECT", "WITH", "(", "VALUES", "TABLE"})
 
 
@@ -84,6 +85,15 @@ def _statement(index: int, tokens: list[Token], text: str, session: Session) -> 
         return _unresolved(index, source_text(tokens, text), error, _guessed_kind(tokens))
     _learn(statement, session)
     return statement
+
+
+def _check_filled_in(tokens: list[Token]) -> None:
+    """`{{ … }}`, `{% … %}` and `${…}` outside strings are no SQL in either dialect."""
+    for token, following in pairwise(tokens):
+        if (token.text, following.text) in _TEMPLATES and not {token.token_type, following.token_type} & STRINGS:
+            raise NotUnderstoodError(
+                "placeholder", "a template that was not filled in", line=token.line, column=token.col
+            )
 
 
 def _unresolved(index: int, text: str, error: NotUnderstoodError, kind: StatementKind = "utility") -> Statement:
