@@ -14,8 +14,8 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta, timezone
-from typing import Any
+from datetime import timedelta, timezone
+from typing import Any, TypeAlias
 
 from botocore import exceptions as boto
 
@@ -35,6 +35,9 @@ LATEST_UPLOAD = timedelta(days=1)
 _LOG_NAME = re.compile(
     r"(?P<account>\d+)_redshift_(?P<region>[a-z0-9-]+)_(?P<cluster>.+)_useractivitylog_(?P<time>.+)\.gz"
 )
+
+_Date: TypeAlias = tuple[int, ...]
+"""Year, year and month, or year, month and day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +92,20 @@ class AuditLogHistoryReader:
                     yield from self._logs_of_day(day)
 
     def _days(self, region: str) -> Iterator[str]:
+        """Day folders within the window: only the years, months and days that can hold its logs are listed."""
         first = self._window.start.astimezone(timezone.utc).date()
         last = (self._window.end.astimezone(timezone.utc) + LATEST_UPLOAD).date()
-        for year in self._numbered(region, first.year, last.year):
-            for month in self._numbered(year, 1, 12):
-                for day in self._numbered(month, 1, 31):
-                    if first <= _date(day) <= last:
-                        yield day
+        bounds = (first.year, first.month, first.day), (last.year, last.month, last.day)
+        for year, year_folder in self._numbered(region, (), bounds):
+            for month, month_folder in self._numbered(year_folder, year, bounds):
+                for _, day_folder in self._numbered(month_folder, month, bounds):
+                    yield day_folder
 
-    def _numbered(self, parent: str, lowest: int, highest: int) -> list[str]:
-        numbered = [(int(name), folder) for folder in self._folders(parent) if (name := _name(folder)).isdigit()]
-        return [folder for number, folder in sorted(numbered) if lowest <= number <= highest]
+    def _numbered(self, parent: str, above: _Date, bounds: tuple[_Date, _Date]) -> list[tuple[_Date, str]]:
+        """The numbered folders of `parent` (itself the year and month `above`) within `bounds`, in order."""
+        dates = [((*above, int(name)), folder) for folder in self._folders(parent) if (name := _name(folder)).isdigit()]
+        depth = len(above) + 1
+        return sorted(entry for entry in dates if bounds[0][:depth] <= entry[0] <= bounds[1][:depth])
 
     def _folders(self, parent: str) -> list[str]:
         pages = paginate(self._client, "ListObjectsV2", Bucket=self._bucket, Prefix=parent, Delimiter="/")
@@ -170,15 +176,6 @@ def _lines(body: Any) -> io.TextIOWrapper:
 
 def _name(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
-
-
-def _date(day_folder: str) -> date:
-    year, month, day = (int(part) for part in day_folder.rstrip("/").split("/")[-3:])
-    try:
-        return date(year, month, day)
-    except ValueError:
-        # A folder that is no day of the calendar (31 February) is not one that Redshift made.
-        return date.min
 
 
 def probe(clients: Clients, bucket: str, prefix: str = "") -> None:

@@ -36,7 +36,7 @@ def stitch(rows: Sequence[tuple[int, str]], width: int) -> tuple[str, bool]:
     padded = [
         text + " " * _lost_blanks(text, following, width, by_bytes=by_bytes) for text, following in pairwise(ordered)
     ]
-    return "".join([*padded, *ordered[-1:]]), missing
+    return "".join([*padded, *ordered[-1:]]).rstrip(" "), missing
 
 
 def _lost_blanks(text: str, following: str, width: int, *, by_bytes: bool) -> int:
