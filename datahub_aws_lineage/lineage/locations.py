@@ -127,7 +127,8 @@ class LocationIndex:
 
     def only_one_below(self, uri: str) -> str | None:
         """The catalogued location below the folder of `uri`, where there is exactly one."""
-        folder: _Folder | None = self._root
-        for segment in folder_segments(uri) or ():
+        segments = folder_segments(uri)
+        folder: _Folder | None = self._root if segments else None
+        for segment in segments or ():
             folder = (folder.folders or {}).get(segment) if folder else None
         return folder.beneath if folder and not folder.crowded else None
