@@ -28,6 +28,13 @@ class Graph:
     def current(self, dataset: Dataset) -> Contents | None:
         return self._bound.get(dataset)
 
+    def read(self, dataset: Dataset) -> Contents | None:
+        """The life that a statement reads. One whose beginning was not seen begins here, unless a catalog has it."""
+        contents = self._bound.get(dataset)
+        if contents is None and not self._known(dataset):
+            contents = self._bind(dataset, Contents())
+        return contents
+
     def items(self) -> Iterator[tuple[Dataset, Contents]]:
         yield from self._bound.items()
 

@@ -208,7 +208,7 @@ class _Names:
     def _add_inputs(self, delta: Contents, place: Dataset | Contents | None, run: Run) -> None:
         match place:
             case Dataset():
-                delta.add_input(place, Read(run, self._ledger.graph.current(place)))
+                delta.add_input(place, Read(run, self._ledger.graph.read(place)))
             case Contents():
                 for upstream, read in place.inputs.items():
                     delta.add_input(upstream, Read(run, read.contents))
