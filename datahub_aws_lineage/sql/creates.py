@@ -135,10 +135,13 @@ def _location(cursor: Cursor) -> str | None:
     location = None
     start = cursor.at
     while not cursor.done:
+        if cursor.takes("STORED", "AS"):
+            continue
         if cursor.takes("AS"):
-            if _at_query(cursor):
-                return location
-        elif cursor.takes("LOCATION"):
+            if not _at_query(cursor):
+                raise cursor.error("expected a query behind AS")
+            return location
+        if cursor.takes("LOCATION"):
             location = cursor.string() or location
         elif cursor.at_parenthesis:
             if cursor.at == start and _starts_query(cursor, 1):

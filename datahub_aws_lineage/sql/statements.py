@@ -147,7 +147,8 @@ class Analysis:
         known = target.names
         names = list(listed) or known
         if names is None:
-            self.collector.gap("target", f"the columns of {target.table} are unknown")
+            if any(column.value.sources for column in relation.closed):
+                self.collector.gap("target", f"the columns of {target.table} are unknown")
             return []
         if not relation.stars and len(relation.columns) > len(names):
             self.collector.gap("arity", f"{len(relation.columns)} columns for {len(names)} of {target.table}")
