@@ -17,7 +17,7 @@ from typing_extensions import assert_never
 from datahub_aws_lineage.aws import redshift_sql
 from datahub_aws_lineage.aws.calls import call, paginate
 from datahub_aws_lineage.aws.clients import Clients
-from datahub_aws_lineage.errors import AccessDeniedError, AwsLineageError, MalformedError, SkippableError
+from datahub_aws_lineage.errors import AccessDeniedError, MalformedError, RetriableError, SkippableError
 
 PERMISSIONS: tuple[str, ...] = (
     "redshift-data:CancelStatement",
@@ -144,7 +144,7 @@ class RedshiftDataApi:
     def _cancel(self, statement_id: str) -> None:
         try:
             call(self._client, "CancelStatement", Id=statement_id)
-        except AwsLineageError:
+        except (SkippableError, RetriableError):
             # It may have just ended, or cancelling is not allowed; that it timed out is what the caller has to know.
             return
 

@@ -56,13 +56,15 @@ class SystemViewHistoryReader:
         self._sessions = SessionNames()
         self._users: dict[str, str] = {}
         self._sees_transactions = False
+        self._oldest: datetime | None = None
 
     def read_queries(self) -> Iterator[QueryRecord]:
         """Yields one record a statement. What cannot be read is reported and left out; only FatalError is raised."""
         try:
             self._look_around()
             for span in slices(self._window, self._slice_length):
-                yield from self._read_span(span)
+                if self._oldest is None or span.end > self._oldest:
+                    yield from self._read_span(span)
         except AccessDeniedError as e:
             self._diagnostics.warning("Redshift query history is denied", f"{e.permission}: {e}")
         except (SkippableError, RetriableError) as e:
@@ -105,6 +107,7 @@ class SystemViewHistoryReader:
         if row is None or row["oldest"] is None:
             return
         oldest, now = _moment(row["oldest"]), _moment(row["now"])
+        self._oldest = oldest
         if self._window.start < oldest and self._window.start < now - RETENTION:
             self._diagnostics.truncated(
                 "redshift history", f"asked from {self._window.start.isoformat()}, kept since {oldest.isoformat()}"

@@ -295,6 +295,19 @@ class TestDamage:
         assert len(notes.warnings) == 1
         assert not notes.failures
 
+    def test_a_denied_listing_is_a_warning(self, clients: Clients, notes: Notes) -> None:
+        def deny(http_response: Any, parsed: dict[str, Any], **_: Any) -> None:
+            parsed["Error"] = {"Code": "AccessDenied", "Message": "Access Denied"}
+            http_response.status_code = 403
+
+        clients.client("s3").meta.events.register("after-call.s3.ListObjectsV2", deny)
+
+        assert read(clients, notes) == []
+        ((title, detail),) = notes.warnings
+        assert title == "Redshift audit log is denied"
+        assert detail.startswith("s3:ListBucket: ")
+        assert not notes.failures
+
     def test_a_missing_bucket_is_a_failure(self, clients: Clients, notes: Notes) -> None:
         assert list(AuditLogHistoryReader(clients, notes, WINDOW, "no-such-bucket").read_queries()) == []
         assert len(notes.failures) == 1

@@ -206,6 +206,15 @@ def test_a_window_older_than_the_history_is_reported(
     assert bool(notes.cuts) is cut
 
 
+def test_days_before_the_history_begins_are_not_asked_for(notes: Notes) -> None:
+    late = row(1, start_time=START + timedelta(days=2, hours=2))
+    kept = [{"oldest": START + timedelta(days=2, hours=1), "now": START + timedelta(days=3)}]
+    source = warehouse(late, RETENTION=kept)
+
+    assert [record.query_id for record in read(source, notes)] == ["1"]
+    assert source.times_asked(redshift_sql.HISTORY) == 1
+
+
 def test_a_slice_above_the_result_limit_is_halved(notes: Notes) -> None:
     rows = [row(1), row(2, start_time=START + timedelta(hours=13))]
 
