@@ -86,6 +86,7 @@ def metadata_service() -> Iterator[MetadataService]:
 def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one packet: the client's system delays its acknowledgement of halves
 
         def do_GET(self) -> None:
             if self.path == "/config":

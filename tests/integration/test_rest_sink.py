@@ -1,0 +1,109 @@
+"""The real `datahub-rest` sink and stateful ingestion, against a strict metadata service on the loopback interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from datahub.ingestion.run.pipeline import Pipeline
+from metadata_server import TOKEN, MetadataService, metadata_service
+from small_account import DAILY, INSERT_DAILY, ORDERS, WINDOW, SmallAccount, account, short
+
+__all__ = ["account"]
+
+
+@pytest.fixture
+def service() -> Iterator[MetadataService]:
+    with metadata_service() as service:
+        yield service
+
+
+def ingest(service: MetadataService, snapshot: Path, **recipe: Any) -> Pipeline:
+    pipeline = Pipeline.create(
+        {
+            "pipeline_name": "small-account",
+            "source": {"type": "aws-lineage", "config": {"snapshot": str(snapshot), **WINDOW, **recipe}},
+            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, "mode": "SYNC"}},
+        },
+        report_to=None,
+    )
+    pipeline.run()
+    return pipeline
+
+
+def removed(service: MetadataService) -> set[str]:
+    """Datasets and containers; DataHub hides its own bookkeeping in the same way."""
+    statuses = service.aspects("status").items()
+    return {short(urn) for urn, status in statuses if status.get("removed") and "urn:li:dataJob:" not in urn}
+
+
+def test_everything_arrives_and_is_valid(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record()).raise_from_status()
+    assert service.refused == []
+    assert service.unknown_calls == []
+    assert {short(urn) for urn in service.aspects("schemaMetadata")} == {
+        "glue sales.orders",
+        "glue sales.daily",
+        "glue sales.v_daily",
+    }
+    patches = service.aspects("upstreamLineage")
+    assert {short(urn) for urn in patches} >= {"glue sales.daily", "s3 exchange/daily"}
+    assert all(operation["op"] == "add" for patch in patches.values() for operation in patch)
+    assert len(service.aspects("queryProperties")) == 2
+
+
+def test_a_table_that_is_gone_is_removed_by_the_next_run(service: MetadataService, account: SmallAccount) -> None:
+    stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
+    ingest(service, account.record(), **stateful).raise_from_status()
+    assert removed(service) == set()
+    account.tables, account.statements = [ORDERS, DAILY], [INSERT_DAILY]
+    ingest(service, account.record(), **stateful).raise_from_status()
+    assert removed(service) == {"glue sales.v_daily", "s3 exchange/daily"}
+    assert service.refused == []
+
+
+def test_after_a_failed_listing_nothing_is_removed(service: MetadataService, account: SmallAccount) -> None:
+    stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
+    ingest(service, account.record(), **stateful)
+    account.denied = {"glue:GetTables"}
+    pipeline = ingest(service, account.record(), **stateful)
+    assert pipeline.source.get_report().failures
+    assert removed(service) == set()
+
+
+def test_lineage_of_another_sources_dataset_does_not_make_it_ours(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    """`exchange/daily` gets lineage and no status, and when the lineage ends it is not removed."""
+    recipe = {
+        "include_s3_datasets": False,
+        "stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0},
+    }
+    ingest(service, account.record(), **recipe)
+    assert "s3 exchange/daily" in {short(urn) for urn in service.aspects("upstreamLineage")}
+    account.statements = [INSERT_DAILY]
+    ingest(service, account.record(), **recipe)
+    assert not any("dataPlatform:s3," in urn for urn in service.aspects("status"))
+
+
+def test_the_service_is_strict(service: MetadataService) -> None:
+    """A guard for the guard: what is wrong with a proposal is answered and kept."""
+    broken = {
+        "entityType": "dataset",
+        "entityUrn": "urn:li:dataset:(urn:li:dataPlatform:glue,sales.orders,PROD)",
+        "changeType": "UPSERT",
+        "aspectName": "status",
+        "aspect": {"contentType": "application/json", "value": '{"removed": "perhaps"}'},
+    }
+    answer = requests.post(
+        f"{service.url}/aspects?action=ingestProposal",
+        json={"proposal": broken},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=5,
+    )
+    assert answer.status_code == 422
+    assert len(service.refused) == 1
+    assert service.proposals == []
