@@ -91,7 +91,7 @@ def test_lineage_of_another_sources_dataset_does_not_make_it_ours(
 
 def test_the_service_is_strict(service: MetadataService) -> None:
     """A guard for the guard: what is wrong with a proposal is answered and kept."""
-    broken = {
+    broken: dict[str, Any] = {
         "entityType": "dataset",
         "entityUrn": "urn:li:dataset:(urn:li:dataPlatform:glue,sales.orders,PROD)",
         "changeType": "UPSERT",
