@@ -24,6 +24,7 @@ from botocore.session import Session
 
 from datahub_aws_lineage.errors import SnapshotError
 from datahub_aws_lineage.model.queries import TimeWindow
+from datahub_aws_lineage.snapshot.chains import reachable
 from datahub_aws_lineage.snapshot.exchange import Exchange, GivenBody, ObjectFile, build_exchange
 from datahub_aws_lineage.snapshot.reads import is_kept_header, is_read, says_something
 from datahub_aws_lineage.snapshot.recording import (
@@ -31,6 +32,7 @@ from datahub_aws_lineage.snapshot.recording import (
     Operation,
     journal_path,
     operations_of,
+    read_journal,
     read_operation,
     remove_unused_objects,
     replace_file,
@@ -177,16 +179,20 @@ def _open_folder(folder: Path, region: str, window: TimeWindow | None) -> About:
 
 
 def _settle(folder: Path) -> None:
-    """Takes the journals into the files that they belong to; nothing is lost where this is interrupted."""
-    used: set[str] = set()
-    for operation in operations_of(folder):
-        exchanges = read_operation(folder, operation)
-        used.update(exchange.body.name for exchange in exchanges if isinstance(exchange.body, ObjectFile))
-        journal = journal_path(folder, operation)
-        if journal.exists():
+    """Takes the journals into the files that they belong to; nothing is lost where this is interrupted.
+
+    What the journals renewed may have been the only way to older pages: these go.
+    """
+    operations = operations_of(folder)
+    settled = {operation: read_operation(folder, operation) for operation in operations}
+    fresh = {(operation, exchange.key) for operation in operations for exchange in read_journal(folder, operation)}
+    kept = reachable(settled, fresh=fresh)
+    for operation, exchanges in kept.items():
+        if exchanges != settled[operation] or journal_path(folder, operation).exists():
             write_operation(folder, operation, exchanges)
-            journal.unlink()
-    remove_unused_objects(folder, used)
+            journal_path(folder, operation).unlink(missing_ok=True)
+    bodies = (exchange.body for exchanges in kept.values() for exchange in exchanges)
+    remove_unused_objects(folder, [body.name for body in bodies if isinstance(body, ObjectFile)])
 
 
 def _read_content(http: AWSResponse, parsed: dict[str, Any], model: OperationModel) -> bytes:

@@ -199,9 +199,13 @@ def checked_operation(service: str, operation: str) -> Operation:
 
 
 def read_operation(folder: Path, operation: Operation) -> tuple[Exchange, ...]:
+    """Both files of an operation, merged. Raises SnapshotError where a line is no exchange."""
     settled = _read_lines(folder, operation_path(folder, operation), torn_end=False)
-    latest = _read_lines(folder, journal_path(folder, operation), torn_end=True)
-    return merge(settled, latest)
+    return merge(settled, read_journal(folder, operation))
+
+
+def read_journal(folder: Path, operation: Operation) -> list[Exchange]:
+    return _read_lines(folder, journal_path(folder, operation), torn_end=True)
 
 
 def merge(settled: Iterable[Exchange], latest: Iterable[Exchange]) -> tuple[Exchange, ...]:
@@ -219,6 +223,7 @@ def merge(settled: Iterable[Exchange], latest: Iterable[Exchange]) -> tuple[Exch
 
 
 def write_operation(folder: Path, operation: Operation, exchanges: Iterable[Exchange]) -> None:
+    """Replaces an operation's file; its journal is left."""
     replace_file(operation_path(folder, operation), b"".join(exchange.line() + b"\n" for exchange in exchanges))
 
 

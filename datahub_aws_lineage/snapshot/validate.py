@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError, create_parser
 from botocore.validate import ParamValidator
 
 from datahub_aws_lineage.errors import SnapshotError
+from datahub_aws_lineage.snapshot.chains import reachable
 from datahub_aws_lineage.snapshot.exchange import Exchange, ObjectFile
 from datahub_aws_lineage.snapshot.recording import Operation, Recording
 from datahub_aws_lineage.snapshot.requests import JSON_PROTOCOLS, canonical_request, protocol_of
@@ -38,7 +39,7 @@ def validate(folder: str | Path) -> list[str]:
 
     Of requests: what botocore's validation would refuse. Of answers: unknown operations, members and values, missing
     members, wrong types, errors without a code, missing files, credentials. Of the whole: a next page that is not
-    recorded, a statement that never ends. Raises SnapshotError where the folder cannot be read as a recording.
+    recorded, a page or statement that nothing leads to, a statement that never ends. Raises SnapshotError where the folder cannot be read as a recording.
     """
     recording = Recording.load(folder)
     loader = Loader()
@@ -54,7 +55,15 @@ def validate(folder: str | Path) -> list[str]:
         else:
             tokens = _page_tokens(loader, model)
             problems.extend(f"{place}, {problem}" for problem in _operation_problems(model, exchanges, tokens))
-    return problems
+    return problems + list(_unreachable(recording))
+
+
+def _unreachable(recording: Recording) -> Iterator[str]:
+    reached = reachable(recording.exchanges)
+    for operation, exchanges in sorted(recording.exchanges.items()):
+        keys = {exchange.key for exchange in reached[operation]}
+        for key in dict.fromkeys(exchange.key for exchange in exchanges if exchange.key not in keys):
+            yield f"{'/'.join(operation)}: no recorded answer leads to {key}"
 
 
 def _operation_model(loader: Loader, operation: Operation) -> OperationModel:
