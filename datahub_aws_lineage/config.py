@@ -13,7 +13,7 @@ from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageC
 from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
 
 from datahub_aws_lineage.errors import ConfigurationError
@@ -240,9 +240,26 @@ class AwsLineageConfig(
     athena: AthenaConfig = Field(default_factory=AthenaConfig, description="Athena's query history.")
     redshift: list[RedshiftConfig] = Field(default_factory=list, description="Redshift warehouses, one entry each.")
 
+    _window_is_given: bool = PrivateAttr(default=False)
+
     @property
     def window(self) -> TimeWindow:
         return TimeWindow(self.start_time, self.end_time)
+
+    @property
+    def window_is_given(self) -> bool:
+        """Whether the recipe itself says from when or until when."""
+        return self._window_is_given
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_given_window(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # DataHub's mixin fills start_time in, and so makes it look given.
+        config = handler(settings)
+        config._window_is_given = isinstance(settings, dict) and not settings.keys().isdisjoint(
+            {"start_time", "end_time"}
+        )
+        return config
 
     def client_options(self) -> dict[str, Any]:
         """Endpoint and `botocore.config.Config` of aws_config; patient retries, unless the recipe says otherwise."""

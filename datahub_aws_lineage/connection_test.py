@@ -9,7 +9,15 @@ from pathlib import Path
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.aws import athena, glue, redshift_audit_log, redshift_data, redshift_file, redshift_history
+from datahub_aws_lineage.aws import (
+    athena,
+    glue,
+    redshift_audit_log,
+    redshift_catalog,
+    redshift_data,
+    redshift_file,
+    redshift_history,
+)
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi
 from datahub_aws_lineage.config import (
@@ -71,8 +79,10 @@ def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients) -> Iterator[C
     api = RedshiftDataApi(clients, target) if target else None
     if api is not None:
         for database in warehouse.databases:
-            name = f"Redshift {warehouse.name}: database {database}"
-            yield Check(name, partial(redshift_data.probe, api, database))
+            name = f"Redshift {warehouse.name}:"
+            yield Check(f"{name} database {database}", partial(redshift_data.probe, api, database))
+            if warehouse.include_catalog:
+                yield Check(f"{name} catalog of {database}", partial(redshift_catalog.probe, api, database))
     for log in warehouse.query_logs:
         yield Check(f"Redshift {warehouse.name}: {_log_name(log)}", _log_attempt(log, warehouse, api, clients))
 

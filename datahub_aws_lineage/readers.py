@@ -45,7 +45,7 @@ def open_clients(config: AwsLineageConfig) -> Clients:
 
 def open_window(config: AwsLineageConfig) -> TimeWindow:
     """The recipe's window; when it gives none and replays a recording, the window that was recorded."""
-    if config.snapshot is not None and not {"start_time", "end_time"} & config.model_fields_set:
+    if config.snapshot is not None and not config.window_is_given:
         return Recording.load(config.snapshot).window or config.window
     return config.window
 
