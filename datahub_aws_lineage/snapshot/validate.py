@@ -39,7 +39,8 @@ def validate(folder: str | Path) -> list[str]:
 
     Of requests: what botocore's validation would refuse. Of answers: unknown operations, members and values, missing
     members, wrong types, errors without a code, missing files, credentials. Of the whole: a next page that is not
-    recorded, a page or statement that nothing leads to, a statement that never ends. Raises SnapshotError where the folder cannot be read as a recording.
+    recorded, a page or statement that nothing leads to, a statement that never ends. Raises SnapshotError where the
+    folder cannot be read as a recording.
     """
     recording = Recording.load(folder)
     loader = Loader()
