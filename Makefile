@@ -37,7 +37,7 @@ format: $(VENV)/.developed ## Rewrite the code in the project's style
 	@$(BIN)/ruff format .
 
 golden: $(VENV)/.developed ## Write the golden files anew; read their diff before committing it
-	@$(BIN)/python -m pytest tests/integration --update-golden-files
+	@$(BIN)/python -m pytest --update-golden-files
 
 clean: ## Remove .venv, output and caches
 	@rm -rf $(VENV) $(OUTPUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

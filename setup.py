@@ -29,6 +29,7 @@ setup(
         "dev": [
             "boto3-stubs[athena,glue,redshift,redshift-data,redshift-serverless,s3,sts]",
             "cid-cmd>=4.4",
+            "deepdiff>=8.6,<9",  # what DataHub's golden-file helpers compare with
             "freezegun",
             "hypothesis",
             "moto[athena,glue,s3,server,sts]>=5",

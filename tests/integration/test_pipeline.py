@@ -9,6 +9,7 @@ import pytest
 from datahub.ingestion.api.source import SourceReport
 from datahub.ingestion.run.pipeline import Pipeline
 from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
+from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
     REDSHIFT_LOG,
     WINDOW,
@@ -21,6 +22,9 @@ from small_account import (
 from strict_schema import assert_valid_file
 
 __all__ = ["account"]
+
+GOLDEN = Path(__file__).parent / "golden" / "small_account.json"
+"""After a wanted change: `make golden`, and read the difference."""
 
 
 @pytest.fixture
@@ -72,6 +76,11 @@ def test_catalog_views_and_history_become_one_graph(account: SmallAccount) -> No
         ("exchange/daily.total", "sales.daily.total", "DIRECT:IDENTITY"),
         ("sales.orders.amount", "lake/orders.amount", "DIRECT:IDENTITY"),
     } <= column_edges(ingested)
+
+
+def test_golden(account: SmallAccount) -> None:
+    run(account)
+    assert_metadata_files_equal(output_path=account.folder.with_suffix(".json"), golden_path=GOLDEN)
 
 
 def test_the_report_counts_what_was_and_was_not_understood(account: SmallAccount) -> None:
