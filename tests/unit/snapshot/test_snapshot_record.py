@@ -448,3 +448,22 @@ class TestFolders:
         session.client("glue").get_databases()
         assert not recorder.recorded
         assert not Recording.load(tmp_path / "out").exchanges
+
+
+@pytest.mark.parametrize("body", ["<html>a proxy's page</html>", '{"DatabaseList": [], "NextToken": NaN}', ""])
+def test_a_body_that_is_not_json_is_kept_as_it_came(tmp_path: Path, body: str) -> None:
+    session = scripted(tmp_path / "aws", ({}, body, 200))
+    with attach_recorder(session, tmp_path / "out"):
+        live = session.client("glue").get_databases()
+    assert [exchange.body for exchange in Recording.load(tmp_path / "out").exchanges["glue", "GetDatabases"]] == [body]
+    assert without_metadata(replaying_session(tmp_path / "out").client("glue").get_databases()) == without_metadata(
+        live
+    )
+
+
+def test_an_answer_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    session = scripted(tmp_path / "aws", ({}, databases("a"), 200))
+    attach_recorder(session, tmp_path / "out")
+    (tmp_path / "out" / "glue").write_text("in the way")
+    with pytest.raises(SnapshotError, match="cannot be written"):
+        session.client("glue").get_databases()
