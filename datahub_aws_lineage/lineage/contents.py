@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from datahub_aws_lineage.lineage.compose import compose_confidence, compose_path, compose_subtypes
 from datahub_aws_lineage.model.catalog import Column
@@ -38,6 +38,10 @@ class ColumnFact:
     expression: str | None
     confidence: float
     run: Run
+
+
+MadeOf: TypeAlias = dict[str, list[tuple[ColumnKey, ColumnFact]]]
+"""Edges by the column that they make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +87,27 @@ class Contents:
         for key, fact in other.columns.items():
             self.add_column(key, fact)
 
-    def add_through(self, inner: Contents, column: str, path: str, subtype: Subtype, fact: ColumnFact) -> None:
-        """Adds what `column` gets from `path` of a table that is no dataset and is filled as `inner` says.
+    def by_column(self) -> MadeOf:
+        """What each column is made of; found once where many columns are asked for."""
+        made: MadeOf = {}
+        for key, fact in self.columns.items():
+            made.setdefault(key.column, []).append((key, fact))
+        return made
+
+    def add_through(self, inner: MadeOf, column: str, path: str, subtype: Subtype, fact: ColumnFact) -> None:
+        """Adds what `column` gets from `path` of a table that is no dataset and whose columns are made as `inner` says.
 
         The edge belongs to the run that `fact` names, the last of the chain.
         """
-        root, _, rest = path.partition(".")
-        for key, made in list(inner.columns.items()):
-            if key.column != root and key.column != path:
-                continue
-            upstream_column = compose_path(key.upstream_column, key.subtype, rest if key.column == root else "")
-            composed = ColumnKey(key.upstream, upstream_column, column, compose_subtypes(key.subtype, subtype))
-            expression = made.expression if subtype == "IDENTITY" else fact.expression
-            self.add_column(
-                composed, ColumnFact(expression, compose_confidence(made.confidence, fact.confidence), fact.run)
-            )
+        whole, _, rest = path.partition(".")
+        parts = [(whole, rest)] if not rest else [(whole, rest), (path, "")]
+        for name, field_path in parts:
+            for key, made in inner.get(name, ()):
+                upstream_column = compose_path(key.upstream_column, key.subtype, field_path)
+                composed = ColumnKey(key.upstream, upstream_column, column, compose_subtypes(key.subtype, subtype))
+                expression = made.expression if subtype == "IDENTITY" else fact.expression
+                confidence = compose_confidence(made.confidence, fact.confidence)
+                self.add_column(composed, ColumnFact(expression, confidence, fact.run))
 
     def splice(self, upstream: Dataset, inner: Contents) -> None:
         """Puts what fills `upstream` in the place of `upstream`."""
@@ -109,8 +119,9 @@ class Contents:
             return
         for source, source_read in list(inner.inputs.items()):
             self.add_input(source, Read(read.run, source_read.contents))
+        made = inner.by_column()
         for key, fact in through.items():
-            self.add_through(inner, key.column, key.upstream_column, key.subtype, fact)
+            self.add_through(made, key.column, key.upstream_column, key.subtype, fact)
 
 
 def is_newer(run: Run, than: Run) -> bool:

@@ -186,9 +186,16 @@ class History:
                 assert_never(effect.mark)
 
     def _end_transaction_of_another(self, state: SessionState, record: QueryRecord, warehouse: str | None) -> None:
-        """A session that has gone on to another transaction id has ended the one before, unseen."""
-        open_id = state.transaction.transaction_id if state.transaction else None
-        if open_id is not None and record.transaction not in (None, open_id):
+        """A session that has gone on to another transaction id has ended the one before, unseen.
+
+        A log may give BEGIN an id of its own: the first statement after it says which transaction it is.
+        """
+        transaction = state.transaction
+        if transaction is None or record.transaction is None:
+            return
+        if not transaction.steps:
+            transaction.transaction_id = record.transaction
+        elif transaction.transaction_id not in (None, record.transaction):
             self._diagnostics.seen("transactions whose end was not seen, taken as committed")
             self._commit(state, warehouse)
 

@@ -188,17 +188,19 @@ class _Names:
         outcome = statement.outcome
         if not isinstance(outcome, StatementLineage):
             return delta
-        places = {table: self._place(table) for table in outcome.inputs}
+        tables = dict.fromkeys(outcome.inputs)
+        tables.update((upstream.table, None) for column in outcome.columns for upstream in column.upstreams)
+        places = {table: self._place(table) for table in tables}
+        made = {table: place.by_column() for table, place in places.items() if isinstance(place, Contents)}
         for column in outcome.columns:
             for upstream in column.upstreams:
-                if upstream.table not in places:
-                    places[upstream.table] = self._place(upstream.table)
                 fact = ColumnFact(column.expression, column.confidence, run)
                 match places[upstream.table]:
                     case Dataset() as dataset:
                         delta.add_column(ColumnKey(dataset, upstream.column, column.column, upstream.subtype), fact)
-                    case Contents() as inner:
-                        delta.add_through(inner, column.column, upstream.column, upstream.subtype, fact)
+                    case Contents():
+                        through = made[upstream.table]
+                        delta.add_through(through, column.column, upstream.column, upstream.subtype, fact)
                     case None:
                         pass  # reported by `_place`
         for place in places.values():

@@ -107,8 +107,8 @@ class LocationIndex:
         for segment in segments:
             if folder.beneath is None:
                 folder.beneath = name
-            elif s3_segments(f"s3://{folder.beneath}") != segments:
-                folder.crowded = True
+            elif not folder.crowded:
+                folder.crowded = s3_segments(f"s3://{folder.beneath}") != segments
             if folder.folders is None:
                 folder.folders = {}
             folder = folder.folders.setdefault(segment, _Folder())

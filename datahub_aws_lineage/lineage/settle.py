@@ -105,14 +105,17 @@ class Settlement:
         stand_ins = {upstream: self._stand_in(upstream, read) for upstream, read in contents.inputs.items()}
         for upstream, stand_in in stand_ins.items():
             self._settle_input(settled, upstream, contents.inputs[upstream], stand_in)
+        made = {
+            upstream: self._already_settled(stand_in).by_column()
+            for upstream, stand_in in stand_ins.items()
+            if isinstance(stand_in, Contents)
+        }
         for key, fact in contents.columns.items():
             match stand_ins.get(key.upstream, key.upstream):
                 case Dataset() as dataset:
                     settled.add_column(key._replace(upstream=dataset), fact)
-                case Contents() as inner:
-                    settled.add_through(
-                        self._already_settled(inner), key.column, key.upstream_column, key.subtype, fact
-                    )
+                case Contents():
+                    settled.add_through(made[key.upstream], key.column, key.upstream_column, key.subtype, fact)
                 case None:
                     pass  # reported with its table, in `stays`
         return settled

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datahub_aws_lineage.lineage.locations import LocationIndex, folder_segments, location_name, s3_segments
@@ -92,6 +92,7 @@ uris = st.tuples(schemes, paths, st.sampled_from(["", "/"])).map("".join)
 
 
 @given(st.lists(uris, max_size=8), uris)
+@settings(deadline=None)
 def test_longest_prefix_finds_what_a_search_of_all_finds(catalogued: list[str], asked: str) -> None:
     wanted = s3_segments(asked) or ()
     all_segments = [s3_segments(uri) or () for uri in catalogued]
@@ -102,6 +103,7 @@ def test_longest_prefix_finds_what_a_search_of_all_finds(catalogued: list[str], 
 
 
 @given(st.lists(uris, max_size=8), uris)
+@settings(deadline=None)
 def test_only_one_below_finds_what_a_search_of_all_finds(catalogued: list[str], asked: str) -> None:
     wanted = folder_segments(asked) or ()
     below = {

@@ -76,7 +76,7 @@ def story() -> Story:
 
 
 @given(st.lists(steps, max_size=14))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_lineage_moves_with_the_name(script: Script) -> None:
     told, model = story(), Model()
     for step in script:
@@ -86,6 +86,7 @@ def test_lineage_moves_with_the_name(script: Script) -> None:
 
 
 @given(st.lists(steps, max_size=6), st.lists(steps, max_size=6), st.booleans())
+@settings(deadline=None)
 def test_a_transaction_happens_whole_or_not_at_all(before: Script, inside: Script, committed: bool) -> None:
     """TRUNCATE commits, so that it has no place in this."""
     inside = [step for step in inside if step[0] != "truncate"]
@@ -97,6 +98,7 @@ def test_a_transaction_happens_whole_or_not_at_all(before: Script, inside: Scrip
 
 
 @given(st.lists(steps, max_size=14))
+@settings(deadline=None)
 def test_a_table_that_is_gone_leaves_its_sources_behind(script: Script) -> None:
     """What reads `a` at the end, and only then loses it, is fed by what fed `a`."""
     told, model = story(), Model()

@@ -185,6 +185,12 @@ class TestTransactions:
         story.history.apply(story.record(transaction="2"), (BEGIN, insert(T2, {"x": f"{SRC}:a"}), ROLLBACK))
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
+    def test_begin_may_have_an_id_of_its_own(self, story: Story) -> None:
+        story.history.apply(story.record(transaction="1"), (BEGIN,))
+        story.history.apply(story.record(transaction="2"), (insert(T, {"x": f"{SRC}:a"}),))
+        story.history.apply(story.record(transaction="2"), (ROLLBACK,))
+        assert story.edges == {}
+
     def test_truncate_commits(self, story: Story) -> None:
         story.run(BEGIN, insert(T2, {"x": f"{SRC}:a"}), truncate(T), ROLLBACK)
         assert story.edges == {"redshift:dev.public.t2": {"redshift:dev.public.src"}}
