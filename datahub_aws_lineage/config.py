@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from datahub.configuration.common import AllowDenyPattern, ConfigModel
+from datahub.configuration.common import AllowDenyPattern, ConfigModel, MetaError
 from datahub.configuration.config_loader import load_config_file
 from datahub.configuration.source_common import EnvConfigMixin, PlatformInstanceConfigMixin
 from datahub.configuration.time_window_config import BaseTimeWindowConfig
@@ -13,8 +14,16 @@ from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageC
 from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from typing_extensions import Self
+from yaml import YAMLError
 
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.queries import TimeWindow
@@ -261,6 +270,10 @@ class AwsLineageConfig(
         )
         return config
 
+    def credentials_expiry(self) -> datetime | None:
+        """When the credentials of an assumed role end; None where boto3 renews them by itself."""
+        return self.aws_config._credentials_expiration
+
     def client_options(self) -> dict[str, Any]:
         """Endpoint and `botocore.config.Config` of aws_config; patient retries, unless the recipe says otherwise."""
         connection = self.aws_config
@@ -300,12 +313,12 @@ class AwsLineageConfig(
         return self
 
 
-def parse_recipe(recipe: dict[str, Any], origin: str) -> AwsLineageConfig:
+def parse_recipe(recipe: Any, origin: str) -> AwsLineageConfig:
     """The configuration of this source within a whole recipe.
 
     Raises ConfigurationError when the recipe is of another source; pydantic's ValidationError when it is not valid.
     """
-    source = recipe.get("source")
+    source = recipe.get("source") if isinstance(recipe, dict) else None
     kind = source.get("type") if isinstance(source, dict) else None
     if not isinstance(source, dict) or kind != SOURCE_TYPE:
         raise ConfigurationError(f"{origin}: source.type is {kind!r}; expected {SOURCE_TYPE!r}")
@@ -313,5 +326,14 @@ def parse_recipe(recipe: dict[str, Any], origin: str) -> AwsLineageConfig:
 
 
 def load_recipe(path: Path) -> AwsLineageConfig:
-    """Reads a recipe as `datahub ingest` does, with `${VARIABLE}` filled in from the environment."""
-    return parse_recipe(load_config_file(path), str(path))
+    """Reads a recipe as `datahub ingest` does, with `${VARIABLE}` filled in from the environment.
+
+    Raises ConfigurationError where it cannot be read or is not valid.
+    """
+    try:
+        return parse_recipe(load_config_file(path, allow_remote=False), str(path))
+    except ValidationError as e:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors(include_input=False))
+        raise ConfigurationError(f"{path}: {problems}") from None
+    except (MetaError, YAMLError) as e:
+        raise ConfigurationError(f"{path}: {e}") from e

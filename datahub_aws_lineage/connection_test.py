@@ -29,7 +29,7 @@ from datahub_aws_lineage.config import (
     SystemViewsLog,
 )
 from datahub_aws_lineage.errors import AccessDeniedError, AwsLineageError, ConfigurationError, CredentialsError
-from datahub_aws_lineage.readers import data_api_target
+from datahub_aws_lineage.readers import data_api_target, log_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +84,7 @@ def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients) -> Iterator[C
             if warehouse.include_catalog:
                 yield Check(f"{name} catalog of {database}", partial(redshift_catalog.probe, api, database))
     for log in warehouse.query_logs:
-        yield Check(f"Redshift {warehouse.name}: {_log_name(log)}", _log_attempt(log, warehouse, api, clients))
-
-
-def _log_name(log: QueryLog) -> str:
-    match log:
-        case SystemViewsLog():
-            return "query history"
-        case AuditLog():
-            return f"audit log s3://{log.bucket}/{log.prefix}"
-        case FileLog():
-            return f"file {log.path}"
-        case _:
-            assert_never(log)
+        yield Check(f"Redshift {warehouse.name}: {log_name(log)}", _log_attempt(log, warehouse, api, clients))
 
 
 def _log_attempt(

@@ -16,9 +16,10 @@ from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.aws.redshift_data import Cluster, RedshiftDataApi, Target, WorkGroup
 from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
 from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
+from datahub_aws_lineage.aws.sessions import open_session
 from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, QueryLog, RedshiftConfig, SystemViewsLog
 from datahub_aws_lineage.errors import ConfigurationError
-from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader
+from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader, SkipReason
 from datahub_aws_lineage.model.queries import TimeWindow
 from datahub_aws_lineage.snapshot.recording import Recording
 from datahub_aws_lineage.snapshot.replay import replaying_session
@@ -36,11 +37,12 @@ class History:
 def open_clients(config: AwsLineageConfig) -> Clients:
     """Clients of the account that the recipe names, or of the recording that stands in for it.
 
-    Raises SnapshotError where the recording cannot be read, ConfigurationError where no session can be made.
+    Raises SnapshotError where the recording cannot be read, CredentialsError where no session can be had.
     """
     if config.snapshot is not None:
         return Clients(replaying_session(config.snapshot))
-    return Clients(config.aws_config.get_session(), **config.client_options())
+    session = open_session(config.aws_config.get_session, config.credentials_expiry)
+    return Clients(session, **config.client_options())
 
 
 def open_window(config: AwsLineageConfig) -> TimeWindow:
@@ -90,7 +92,7 @@ class Readers:
             return None
         return RedshiftCatalogReader(
             RedshiftDataApi(self._clients, target),
-            self._diagnostics,
+            _Labelled(self._diagnostics, warehouse.name),
             tuple(warehouse.databases),
             table_allowed=self._config.table_pattern.allowed,
         )
@@ -109,8 +111,9 @@ class Readers:
             yield History("Athena query history", reader)
         for warehouse in self._config.redshift:
             for log in warehouse.query_logs:
-                label = f"Redshift {warehouse.name}: {log.type}"
-                yield History(label, self._log_reader(log, warehouse), warehouse.name)
+                label = f"{warehouse.name}: {log_name(log)}"
+                log_reader = self._log_reader(log, warehouse, _Labelled(self._diagnostics, label))
+                yield History(f"Redshift {label}", log_reader, warehouse.name)
 
     def read_all(self) -> None:
         """Reads everything that a run reads, and keeps nothing. Raises FatalError."""
@@ -124,7 +127,7 @@ class Readers:
         for history in self.histories():
             _exhaust(history.reader.read_queries())
 
-    def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig) -> HistoryReader:
+    def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig, diagnostics: Diagnostics) -> HistoryReader:
         match log:
             case SystemViewsLog():
                 target = data_api_target(warehouse)
@@ -132,15 +135,52 @@ class Readers:
                     raise ConfigurationError(f"{warehouse.name}: system_views need work_group or cluster_identifier")
                 api = RedshiftDataApi(self._clients, target)
                 databases = tuple(warehouse.databases)
-                return SystemViewHistoryReader(api, self._diagnostics, self._window, databases)
+                return SystemViewHistoryReader(api, diagnostics, self._window, databases)
             case AuditLog():
-                return AuditLogHistoryReader(self._clients, self._diagnostics, self._window, log.bucket, log.prefix)
+                return AuditLogHistoryReader(self._clients, diagnostics, self._window, log.bucket, log.prefix)
             case FileLog():
-                return FileHistoryReader(
-                    Path(log.path), self._diagnostics, self._window, database=warehouse.databases[0]
-                )
+                return FileHistoryReader(Path(log.path), diagnostics, self._window, database=warehouse.databases[0])
             case _:
                 assert_never(log)
+
+
+def log_name(log: QueryLog) -> str:
+    """How reports name a query log of a warehouse."""
+    match log:
+        case SystemViewsLog():
+            return "query history"
+        case AuditLog():
+            return f"audit log s3://{log.bucket}/{log.prefix}"
+        case FileLog():
+            return f"file {log.path}"
+        case _:
+            assert_never(log)
+
+
+class _Labelled:
+    """Diagnostics of one warehouse: its name stands before each detail."""
+
+    def __init__(self, diagnostics: Diagnostics, label: str) -> None:
+        self._diagnostics = diagnostics
+        self._label = label
+
+    def seen(self, what: str, count: int = 1) -> None:
+        self._diagnostics.seen(what, count)
+
+    def skipped(self, reason: SkipReason, what: str, detail: str) -> None:
+        self._diagnostics.skipped(reason, what, f"{self._label}: {detail}")
+
+    def unresolved(self, reason: str, detail: str) -> None:
+        self._diagnostics.unresolved(reason, f"{self._label}: {detail}")
+
+    def truncated(self, what: str, detail: str) -> None:
+        self._diagnostics.truncated(what, f"{self._label}: {detail}")
+
+    def warning(self, title: str, detail: str) -> None:
+        self._diagnostics.warning(title, f"{self._label}: {detail}")
+
+    def failure(self, title: str, detail: str) -> None:
+        self._diagnostics.failure(title, f"{self._label}: {detail}")
 
 
 def _exhaust(values: Iterable[object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.aws.sessions import open_session
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
 from datahub_aws_lineage.connection_test import capability_checks, try_one
 from datahub_aws_lineage.errors import ConfigurationError
@@ -16,13 +17,13 @@ from datahub_aws_lineage.snapshot.record import attach_recorder
 def record_account(recipe: Path, folder: Path) -> str:
     """Records to `folder`, and says what was recorded and what could not be read.
 
-    Raises ConfigurationError for a recipe that replays a recording itself, and FatalError from the readers; what was
-    recorded until then stays.
+    Raises ConfigurationError for a recipe that cannot be read or replays a recording itself, and FatalError from the
+    readers; what was recorded until then stays.
     """
     config = load_recipe(recipe)
     if config.snapshot is not None:
         raise ConfigurationError(f"{recipe}: snapshot replays a recording; remove it to record the account itself")
-    session = config.aws_config.get_session()
+    session = open_session(config.aws_config.get_session, config.credentials_expiry)
     report = AwsLineageReport()
     with attach_recorder(session, folder, window=config.window) as recorder:
         clients = Clients(session, **config.client_options())

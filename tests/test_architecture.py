@@ -42,6 +42,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "sqlglot": {"sql"},
     "datahub": {"emit", "source", "config", "report"},
     "pydantic": {"config"},
+    "yaml": {"config"},  # DataHub reads recipes with it, and lets its errors through
     "typing_extensions": STAGES | EDGES | WIRING,  # assert_never and Self, which Python 3.10 lacks
 }
 """Where each third-party package may be imported."""
