@@ -100,14 +100,12 @@ class Contents:
         The edge belongs to the run that `fact` names, the last of the chain.
         """
         whole, _, rest = path.partition(".")
-        parts = [(whole, rest)] if not rest else [(whole, rest), (path, "")]
-        for name, field_path in parts:
-            for key, made in inner.get(name, ()):
-                upstream_column = compose_path(key.upstream_column, key.subtype, field_path)
-                composed = ColumnKey(key.upstream, upstream_column, column, compose_subtypes(key.subtype, subtype))
-                expression = made.expression if subtype == "IDENTITY" else fact.expression
-                confidence = compose_confidence(made.confidence, fact.confidence)
-                self.add_column(composed, ColumnFact(expression, confidence, fact.run))
+        for key, made in inner.get(whole, ()):
+            upstream_column = compose_path(key.upstream_column, key.subtype, rest)
+            composed = ColumnKey(key.upstream, upstream_column, column, compose_subtypes(key.subtype, subtype))
+            expression = made.expression if subtype == "IDENTITY" else fact.expression
+            confidence = compose_confidence(made.confidence, fact.confidence)
+            self.add_column(composed, ColumnFact(expression, confidence, fact.run))
 
     def splice(self, upstream: Dataset, inner: Contents) -> None:
         """Puts what fills `upstream` in the place of `upstream`."""

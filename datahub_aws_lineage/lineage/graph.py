@@ -59,7 +59,6 @@ class Graph:
 
     def drop(self, dataset: Dataset) -> None:
         self._lose(dataset)
-        self.last.setdefault(dataset, Contents())
 
     def rename(self, old: Dataset, new: Dataset) -> None:
         """What was `old` is `new`. A table rebuilt from itself under another name keeps what filled it before."""
@@ -67,7 +66,6 @@ class Graph:
         contents.created = True
         self._lose(old, is_gone=False)
         self._lose(new)
-        self.last[old] = contents
         self._bind(new, contents)
         if new in contents.inputs:
             contents.splice(new, self.last.get(new, contents))

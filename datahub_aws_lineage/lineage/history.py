@@ -285,8 +285,7 @@ class History:
             elif written is not None:
                 assembly.add_contents(settlement.settle(written), "query")
             for copy in copies.get(downstream, ()):
-                if settlement.stays(copy.upstream):
-                    assembly.add_copy(copy)
+                assembly.add_copy(copy)
             lineage = assembly.build()
             if lineage is not None:
                 self._log.add_edges(lineage)

@@ -41,10 +41,15 @@ class Settlement:
         self._reported: set[Dataset] = set()
 
     def stays(self, dataset: Dataset) -> bool:
-        """Reports, once each, datasets that no catalog has, unless the history itself took them away."""
+        """A table of an external schema stays with the table that it shows.
+
+        Reports, once each, datasets that no catalog has, unless the history itself took them away.
+        """
         fact = self._facts(dataset)
         if fact is None or fact.known:
             return True
+        if fact.source is not None:
+            return self.stays(fact.source.dataset)
         contents = self._graph.current(dataset)
         if contents is None and dataset in self._graph.last:
             return False

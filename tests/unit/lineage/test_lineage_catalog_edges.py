@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lineage_story import Story, columns, ctas, insert, select, statement, table
+from lineage_story import Story, columns, ctas, drop, insert, rename, select, statement, table, truncate
 
 from datahub_aws_lineage.lineage import CatalogIndex, History, Resolver
 from datahub_aws_lineage.model.catalog import ExternalSchema, LinkTarget, Table, ViewDefinition
@@ -141,10 +141,31 @@ class TestExternalSchemas:
         story.knows("dev.spec.orders", "id amount")
         assert story.edges == {"redshift:dev.spec.orders": {"glue:sales.orders"}}
 
-    def test_a_table_made_through_it_is_seen_through_once_it_is_gone(self) -> None:
-        story = self.story().run(ctas("dev.spec.tmp", {"k": f"{ORDERS}:id"}))
-        story.run(insert("dev.public.t", {"x": "dev.spec.tmp:k"}), statement("drop", effects=()))
-        assert story.edges["redshift:dev.public.t"] == {"redshift:dev.spec.tmp"}
+    def test_a_table_made_through_it_stays_until_either_name_is_dropped(self) -> None:
+        made = ctas("dev.spec.tmp", {"k": f"{ORDERS}:id"}), insert("dev.public.t", {"x": "dev.spec.tmp:k"})
+        assert self.story().run(*made).edges["redshift:dev.public.t"] == {"redshift:dev.spec.tmp"}
+        for gone in (drop("dev.spec.tmp"), drop("awsdatacatalog.sales.tmp")):
+            assert self.story().run(*made, gone).edges == {"redshift:dev.public.t": {"glue:sales.orders"}}
+
+    def test_a_stream_is_told_and_no_dataset(self) -> None:
+        story = self.story()
+        story.history.add_external_schema(ExternalSchema("dev", "stream", "streaming", None))
+        story.run(
+            insert("dev.public.t", {"x": "dev.stream.clicks:payload"}), insert("dev.stream.clicks", reads=[ORDERS])
+        )
+        assert story.edges == {}
+        assert story.unknown() == {("table", "dev.stream.clicks")}
+
+
+def test_what_a_statement_of_another_kind_of_name_does_is_left_alone() -> None:
+    """Names without a dataset can be dropped, emptied and renamed all the same."""
+    story = Story(known={ORDERS: "id"})
+    gone = "dev.pg_catalog.x"
+    story.run(
+        drop(gone), truncate(gone), rename(gone, "dev.public.y"), drop("stg"), truncate("stg"), rename("stg", "s")
+    )
+    assert story.edges == {}
+    assert story.notes.skips == []
 
 
 def test_gaps_are_told_once_a_statement() -> None:

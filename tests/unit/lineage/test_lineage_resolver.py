@@ -193,6 +193,21 @@ class TestRedshift:
         found = resolved(Resolver(index), "dev.near.t", "redshift", "wg")
         assert found.dataset == Dataset("redshift", "sales_db.marts.t")
 
+    def test_schemas_in_a_circle_end(self, index: CatalogIndex) -> None:
+        index.add_external_schema(external("here", "redshift", "dev", "there"), "wg")
+        index.add_external_schema(external("there", "redshift", "dev", "here"), "wg")
+        assert resolved(Resolver(index), "dev.here.t", "redshift", "wg").dataset.platform == "redshift"
+
+    def test_an_external_schema_without_its_database_is_the_warehouses(self, index: CatalogIndex) -> None:
+        index.add_external_schema(external("spec", "data_catalog", None), "wg")
+        found = resolved(Resolver(index), "dev.spec.t", "redshift", "wg")
+        assert (found.dataset, found.source) == (Dataset("redshift", "dev.spec.t"), None)
+
+    def test_a_federated_schema_without_its_database_has_no_dataset(self, index: CatalogIndex) -> None:
+        index.add_external_schema(external("fed", "postgres", None), "wg")
+        found = Resolver(index).resolve(TableName("dev", "fed", "t"), "redshift", "wg")
+        assert found == Unknown("external_schema", "dev.fed.t")
+
     def test_a_datashare_is_the_producers_table(self, index: CatalogIndex) -> None:
         share = ExternalSchema("shared", None, "datashare", "prod", options={"producer_namespace": "ns-1"})
         index.add_external_schema(share, "wg")

@@ -117,6 +117,19 @@ class TestTemporaryTables:
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
         assert story.notes.skips == [("no_target", "temporary table", "stg")]
 
+    def test_one_that_is_dropped_unused_is_told_too(self, story: Story) -> None:
+        story.run(ctas("stg", {"k": f"{SRC}:a"}), drop("stg"), create("empty", "k"), drop("empty"))
+        assert story.notes.skips == [("no_target", "temporary table", "stg")]
+
+    def test_a_create_without_a_drop_that_was_seen_starts_anew(self, story: Story) -> None:
+        story.run(ctas("stg", {"k": f"{SRC}:a"}), ctas("stg", {"k": f"{SRC2}:a"}), insert(T, {"x": "stg:k"}))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src2"}}
+
+    def test_create_if_not_exists_of_one_that_is_there_does_nothing(self, story: Story) -> None:
+        again = create("stg", "k", text="CREATE TEMP TABLE IF NOT EXISTS stg (k int)")
+        story.run(again, insert("stg", {"k": f"{SRC}:a"}), again, insert(T, {"x": "stg:k"}))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
+
     def test_one_from_before_the_history_is_told(self, story: Story) -> None:
         assert story.run(insert(T, {"x": "stg:k"})).edges == {}
         assert story.unknown() == {("temporary table", "stg")}
@@ -124,6 +137,7 @@ class TestTemporaryTables:
     def test_a_record_without_a_session_leaves_none_behind(self, story: Story) -> None:
         story.run(ctas("stg", {"k": f"{SRC}:a"}), insert(T, {"x": "stg:k"}), session=None)
         assert story.edges == {}
+        assert story.notes.skips[0] == ("no_target", "temporary table", "stg")
         both = (ctas("stg", {"k": f"{SRC}:a"}), insert(T, {"x": "stg:k"}))
         story.history.apply(story.record(None), both)
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
@@ -253,11 +267,11 @@ class TestSearchPath:
 class TestBounds:
     def test_silent_sessions_are_closed_first(self, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(history_module, "MOST_SESSIONS", 2)
-        for session in ("one", "two", "three"):
-            story.run(ctas("stg", {"k": f"{SRC}:a"}), session=session)
-        assert story.notes.skips == [("no_target", "temporary table", "stg")]
-        assert story.history.session(story.record("three")).columns(table("stg")) is not None
-        assert story.history.session(story.record("one")).columns(table("stg")) is None
+        for session in ("one", "two", "one", "three"):
+            story.run(ctas(session, {"k": f"{SRC}:a"}), session=session)
+        assert story.notes.skips == [("no_target", "temporary table", "two")]
+        assert story.history.session(story.record("one")).columns(table("one")) is not None
+        assert story.history.session(story.record("three")).columns(table("three")) is not None
 
     def test_a_session_that_leaves_nothing_is_not_remembered(self, story: Story) -> None:
         for number in range(50):
