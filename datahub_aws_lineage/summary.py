@@ -256,7 +256,7 @@ def _path_lines(emitted: Emitted) -> list[str]:
     lines = [f"   {chain[0]}"]
     for source, target in pairwise(chain):
         lines.append(f"-> {target!s:<{width}}  {_operation(direct[target][source][0])}".rstrip())
-    return _entry("One column", lines)
+    return _entry("One value", lines)
 
 
 def _operation(text: str) -> str:
