@@ -62,19 +62,7 @@ def record(folder: Path) -> None:
 def read_all(config: AwsLineageConfig, clients: Clients) -> None:
     """Reads the account to its end. Raises ValueError where the readers complain of it."""
     report = AwsLineageReport()
-    readers = Readers(config, clients, report.diagnostics, config.window)
-    glue = readers.glue()
-    if glue is not None:
-        list(glue.read_databases())
-        list(glue.read_tables())
-    for warehouse in config.redshift:
-        catalog = readers.redshift(warehouse)
-        if catalog is not None:
-            list(catalog.read_databases())
-            list(catalog.read_tables())
-            list(catalog.read_external_schemas())
-    for history in readers.histories():
-        list(history.reader.read_queries())
+    Readers(config, clients, report.diagnostics, config.window).read_all()
     if report.failures or report.warnings:
         raise ValueError(report.as_string())
 
