@@ -52,6 +52,10 @@ class GlueConfig(ConfigModel):
     catalog_id: str | None = Field(
         default=None, description="Account id of the catalog to read. Default: the account of the credentials."
     )
+    platform_instance_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Platform instance of other accounts' catalogs, by account id: resource links lead there.",
+    )
     include_storage_lineage: bool = Field(
         default=True, description="Link each table to its S3 location, column by column."
     )
@@ -60,7 +64,8 @@ class GlueConfig(ConfigModel):
     @model_validator(mode="after")
     def _no_idle_settings(self) -> Self:
         if not self.enabled:
-            _reject_unused(self, ("catalog_id", "include_storage_lineage", "include_views"), "glue.enabled is false")
+            unused = ("catalog_id", "include_storage_lineage", "include_views")
+            _reject_unused(self, unused, "glue.enabled is false")
         return self
 
 
@@ -138,6 +143,7 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     """One Redshift warehouse: a serverless work group or a provisioned cluster."""
 
     name: str = Field(min_length=1, description="What reports call this warehouse; unique within the recipe.")
+    platform_instance: str | None = Field(default=None, description="Platform instance of the warehouse's datasets.")
     work_group: str | None = Field(default=None, description="Serverless work group, for the Data API.")
     cluster_identifier: str | None = Field(default=None, description="Provisioned cluster, for the Data API.")
     database_user: str | None = Field(
@@ -151,6 +157,10 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     )
     include_catalog: bool = Field(
         default=True, description="Read tables, views and external schemas through the Data API."
+    )
+    external_instance_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Platform instance behind an external schema of another database, by `database.schema` as here.",
     )
     query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
 
@@ -201,6 +211,9 @@ class AwsLineageConfig(
 ):
     """Configuration of the source `aws-lineage`."""
 
+    platform_instance: str | None = Field(
+        default=None, description="Platform instance of the Data Catalog's datasets, as DataHub's `glue` source has it."
+    )
     aws_config: AwsConnectionConfig = Field(
         default_factory=lambda: AwsConnectionConfig.model_validate({}),
         description="Connection to AWS, as in DataHub's other AWS sources. Default: boto3's own credential chain.",

@@ -207,11 +207,18 @@ class Run:
 
 
 def _naming(config: AwsLineageConfig) -> Naming:
+    warehouses = config.redshift
     return Naming(
         glue_instance=config.platform_instance,
-        redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in config.redshift},
+        glue_instances=config.glue.platform_instance_map,
+        redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
         athena_catalogs={
             name: (catalog.platform, catalog.platform_instance) for name, catalog in config.athena.catalogs.items()
+        },
+        external_instances={
+            schema.lower(): instance
+            for warehouse in warehouses
+            for schema, instance in warehouse.external_instance_map.items()
         },
     )
 

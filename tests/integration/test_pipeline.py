@@ -11,6 +11,7 @@ from datahub.ingestion.run.pipeline import Pipeline
 from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
 from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
+    ACCOUNT,
     REDSHIFT_LOG,
     WINDOW,
     Ingested,
@@ -164,6 +165,14 @@ def test_instances_stand_in_the_browse_paths_of_their_own_catalog(account: Small
     assert paths["glue prod-eu.sales.orders"][0]["id"] == instance
     assert all(path[0]["id"] == instance for path in paths.values())
     assert not any("aws-lineage" in str(path) for path in paths.values())
+
+
+def test_a_link_leads_to_the_instance_of_its_owner(account: SmallAccount) -> None:
+    target = {"CatalogId": "999999999999", "DatabaseName": "shared", "Name": "fx"}
+    link = {"Name": "fx_link", "DatabaseName": "sales", "CatalogId": ACCOUNT, "TargetTable": target}
+    account.tables.append(link)
+    ingested = run(account, glue={"platform_instance_map": {"999999999999": "treasury"}})
+    assert ingested.upstreams()["glue sales.fx_link"] == {"glue treasury.shared.fx"}
 
 
 def test_s3_locations_are_nodes_unless_another_source_describes_them(account: SmallAccount) -> None:
