@@ -13,8 +13,8 @@ class Graph:
     """Contents by name.
 
     A name whose table is gone keeps the contents of its last life in `last`, for lineage that goes through it.
-    `known` says that a catalog has a dataset: an edge to such a one is by its name alone. Of any other, the edge also
-    keeps the very contents that were read, so that a name used again for something else does no harm.
+    An edge keeps the very contents that were read beside their name: where the name is gone at the end, it may have
+    been used again for something else since. `known` says that a catalog has a dataset, whose name then suffices.
 
     Memory stays within distinct edges: gone contents are held by the edges that read them, and when contents go
     themselves, their edges to gone contents are replaced by what filled those.
@@ -98,19 +98,13 @@ class Graph:
                 contents.splice(upstream, inner)
 
     def _as_seen_by(self, contents: Contents, dataset: Dataset, delta: Contents) -> Contents:
-        """`delta` as edges into one life of `dataset`.
-
-        What it reads of an earlier life of `dataset` is what filled that life. An edge to a known dataset needs no
-        contents.
-        """
+        """`delta` as edges into one life of `dataset`: what it reads of an earlier life is what filled that one."""
+        read = delta.inputs.get(dataset)
+        if read is None:
+            return delta
         seen = Contents(inputs=dict(delta.inputs), columns=dict(delta.columns))
-        for upstream, read in delta.inputs.items():
-            if upstream == dataset:
-                earlier = read.contents
-                if earlier is not None and earlier is not contents:
-                    seen.splice(upstream, earlier)
-                else:
-                    seen.inputs[upstream] = Read(read.run)
-            elif read.contents is not None and self._known(upstream):
-                seen.inputs[upstream] = Read(read.run)
+        if read.contents is not None and read.contents is not contents:
+            seen.splice(dataset, read.contents)
+        else:
+            seen.inputs[dataset] = Read(read.run)
         return seen

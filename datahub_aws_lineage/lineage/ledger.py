@@ -235,7 +235,7 @@ class _Names:
         temporary = temporaries.get(name)
         starts = statement.replaces and not (temporary and _IF_NOT_EXISTS.search(statement.text))
         if temporary is None or starts or temporary.contents.emptied:
-            temporary = temporaries[name] = Temporary(used=bool(temporary and temporary.used))
+            temporary = temporaries[name] = Temporary()
         temporary.contents.merge(delta)
 
     def drop_temporary(self, name: str) -> None:

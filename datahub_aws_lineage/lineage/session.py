@@ -139,7 +139,7 @@ class Session:
         path = context.search_path if self.state.search_path is None else self.state.search_path
         if context.dialect != "redshift" or not path:
             return context
-        schemas = tuple(dict.fromkeys(schema for name in path for schema in self._schemas_of(name)))
+        schemas = tuple(schema for name in path for schema in self._schemas_of(name))
         first = schemas[0] if schemas else context.default_database
         return replace(context, default_database=first, search_path=schemas)
 

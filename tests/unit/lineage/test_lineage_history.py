@@ -89,9 +89,12 @@ class TestReplacing:
         story.run(truncate(T), insert(T, {"x": f"{SRC}:a"}), insert(T, {"x": "dev.public.src2:a"}))
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src", "redshift:dev.public.src2"}}
 
-    def test_a_staging_table_that_is_emptied_after_use_is_still_filled_this_way(self, story: Story) -> None:
+    @pytest.mark.parametrize("emptied", [truncate(STG), delete_all(STG)], ids=["truncate", "delete"])
+    def test_a_staging_table_that_is_emptied_after_use_is_still_filled_this_way(
+        self, story: Story, emptied: Statement
+    ) -> None:
         story.knows(STG, "a")
-        story.run(copy(STG, {"a": "s3://lake/in/:a"}), insert(T, {"x": f"{STG}:a"}), truncate(STG))
+        story.run(copy(STG, {"a": "s3://lake/in/:a"}), insert(T, {"x": f"{STG}:a"}), emptied)
         assert story.edges == {
             "redshift:dev.public.stg": {"s3:lake/in"},
             "redshift:dev.public.t": {"redshift:dev.public.stg"},
@@ -207,6 +210,27 @@ class TestTablesThatAreGone:
             "redshift:dev.public.t": {"redshift:dev.public.src"},
             "redshift:dev.public.mart": {"redshift:dev.public.src2"},
         }
+
+    def test_nor_one_step_further_back(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), drop(STG), insert(T, {"x": f"{MART}:k"}))
+        story.run(drop(MART), ctas(STG, {"k": "dev.public.src2:b"}), drop(STG))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
+
+    def test_what_was_behind_it_is_named_where_it_is_there_again(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), insert(T, {"x": f"{MART}:k"}))
+        story.run(ctas(STG, {"k": "dev.public.src2:b"}), drop(MART))
+        assert story.edges["redshift:dev.public.t"] == {"redshift:dev.public.stg"}
+
+    def test_and_not_where_it_is_gone_once_more(self, story: Story) -> None:
+        """Which of its lives it was is forgotten by then: the last one stands for it."""
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), insert(T, {"x": f"{MART}:k"}))
+        story.run(ctas(STG, {"k": "dev.public.src2:b"}), drop(MART), drop(STG))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src2"}}
+
+    def test_a_rename_makes_a_table(self, story: Story) -> None:
+        story.run(rename("dev.public.older", "dev.public.newer"), insert(T, {"x": "dev.public.newer:k"}))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.newer"}}
+        assert story.unknown() == {("table, kept", "redshift:dev.public.newer")}
 
     def test_a_drop_that_came_after_the_window_is_seen_by_the_catalog(self, story: Story) -> None:
         """An INSERT alone does not make a table: it was there, and is gone now."""

@@ -79,6 +79,11 @@ def test_one_location_in_two_spellings_is_one() -> None:
     assert index.only_one_below("s3://lake/a/") == "lake/a/b"
 
 
+def test_the_spelling_does_not_hang_on_what_came_first() -> None:
+    one, two = "s3://lake//a", "s3://lake/a"
+    assert index_of(one, two).longest_prefix("s3://lake/a/x") == index_of(two, one).longest_prefix("s3://lake/a/x")
+
+
 def test_two_locations_below_are_not_one() -> None:
     index = index_of("s3://lake/a/b", "s3://lake/a/c")
     assert index.only_one_below("s3://lake/a/") is None

@@ -104,6 +104,11 @@ class TestTemporaryTables:
         story.run(insert(T, {"x": "keep:k"}))
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
+    def test_its_columns_outlive_what_is_put_into_it(self, story: Story) -> None:
+        story.run(create("stg", "k"), insert("stg", {"k": f"{SRC}:a"}))
+        found = story.history.session(story.record()).columns(table("stg"))
+        assert [column.name for column in found or ()] == ["k"]
+
     def test_the_sql_stage_sees_them(self, story: Story) -> None:
         story.run(ctas("stg", {"k": f"{SRC}:a"}), copy("#raw", {"a": "s3://lake/in/:a"}))
         session = story.history.session(story.record())
