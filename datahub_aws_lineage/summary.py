@@ -270,7 +270,7 @@ def _operation(text: str) -> str:
 
 def _trouble_lines(run: Json) -> list[str]:
     lines = [
-        *_reasons("Unresolved", run.get("unresolved") or {}),
+        *_reasons("Unresolved", run.get("unresolved") or {}, without_place=True),
         *_reasons("Skipped", run.get("skipped") or {}),
         *_reasons("Cut short", run.get("truncated") or {}),
         *_logged("Warnings", run.get("warnings") or []),
@@ -279,12 +279,15 @@ def _trouble_lines(run: Json) -> list[str]:
     return lines or _entry("Unresolved", ["nothing: every statement was understood"])
 
 
-def _reasons(label: str, reasons: Json) -> list[str]:
+def _reasons(label: str, reasons: Json, *, without_place: bool = False) -> list[str]:
+    """Counts with an example each; `without_place` leaves out where it was, which stands before the first colon."""
     ordered = sorted(reasons.items(), key=lambda item: (-item[1]["count"], item[0]))
     width = max((len(reason) for reason, _ in ordered), default=0)
     lines = []
     for reason, found in ordered:
-        example = next((sample for sample in found["samples"] if isinstance(sample, str)), "")
+        example = str(next(iter(found["samples"]), ""))
+        if without_place:
+            example = example.partition(": ")[2] or example
         lines.append(f"{found['count']:>5,}  {reason:<{width}}  {_shorten(example, 70)}".rstrip())
     return _entry(label, lines)
 

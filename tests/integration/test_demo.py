@@ -13,12 +13,13 @@ import pytest
 from datahub.ingestion.run.pipeline import Pipeline
 from datahub.metadata.urns import DatasetUrn
 from datahub.utilities.urns.field_paths import get_simple_field_path_from_v2_field_path
+from readme import check_block, fenced
 from strict_schema import assert_valid_file
 
 from datahub_aws_lineage.config import load_recipe
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.source import AwsLineageSource
-from datahub_aws_lineage.summary import Emitted, Field, read_emitted
+from datahub_aws_lineage.summary import Emitted, Field, read_emitted, render
 
 ROOT = Path(__file__).parent.parent.parent
 RECIPE = ROOT / "recipes" / "demo.yml"
@@ -173,6 +174,11 @@ def test_its_connection_can_be_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     report = AwsLineageSource.test_connection(config)
     assert report.capability_report is not None
     assert {name: found.failure_reason for name, found in report.capability_report.items() if not found.capable} == {}
+
+
+def test_the_readme_shows_the_summary(demo: tuple[Path, AwsLineageReport]) -> None:
+    text = render(read_emitted(demo[0]), Path("output/demo.json"), demo[1].as_obj())
+    check_block("summary of the demo", "end of the summary", fenced("text", text))
 
 
 def test_the_summary(demo: tuple[Path, AwsLineageReport]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from readme import README, check_block, fenced
 
 from datahub_aws_lineage import cli
 from datahub_aws_lineage.version import __version__
@@ -125,6 +127,12 @@ def test_explain_for_people(run: Any, tmp_path: Path) -> None:
     assert "  rows depend on\n    shop.mart.orders  status  (filter)" in out
     assert "not understood: syntax" in out
     assert "3/3 transaction: reads nothing" in out
+
+
+def test_the_readme_shows_an_answer(run: Any) -> None:
+    (sql,) = re.findall(r'^\$ echo "(.*?)" \\$', README.read_text(encoding="utf-8"), re.MULTILINE)
+    _, out, _ = run("explain", "--database", "sales", stdin=sql)
+    check_block("answer of explain", "end of the answer", fenced("text", out))
 
 
 def test_explain_says_what_could_not_be_placed(run: Any) -> None:

@@ -96,7 +96,7 @@ def test_the_text_says_it_all(output: Path) -> None:
         "   s3://lake/raw/orders  net",
         "-> raw.orders  net            aggregation: SUM(net/gross)",
         "-> dev.public.daily  total    aggregation: SUM(net/gross)",
-        "    3  syntax  athena q1: line 4: expected FROM",
+        "    3  syntax  line 4: expected FROM",
         "Refused: needs glue:GetTables",
         "output/demo.json  (4 proposals)",
     ):

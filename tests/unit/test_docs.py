@@ -1,0 +1,187 @@
+"""README and recipes say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from datahub.configuration.common import AllowDenyPattern
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from readme import README, check_block, fenced
+
+from datahub_aws_lineage import config as models
+from datahub_aws_lineage.aws import (
+    athena,
+    glue,
+    redshift_audit_log,
+    redshift_catalog,
+    redshift_data,
+    redshift_file,
+    redshift_history,
+)
+from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
+from datahub_aws_lineage.sql import relations
+from datahub_aws_lineage.version import __version__
+
+ROOT = README.parent
+RECIPES = sorted((ROOT / "recipes").glob("*.yml"))
+ENVIRONMENT = ("DATAHUB_GMS_URL", "DATAHUB_GMS_TOKEN", "ACCOUNT_NAME", "ACCOUNT_ROLE")
+
+# ---- recipes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_each_recipe_is_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.setenv(name, "x")
+    load_recipe(recipe)
+
+
+def test_there_is_a_recipe_for_each_way_of_use() -> None:
+    names = {path.stem for path in RECIPES}
+    assert names == {"demo", "glue_and_athena", "redshift", "whole_account", "several_accounts", "coexist"}
+
+
+def test_the_recipe_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (recipe,) = re.findall(r"```yaml\n(source:.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    path = tmp_path / "recipe.yml"
+    path.write_text(recipe)
+    assert load_recipe(path).redshift[0].work_group == "analytics"
+
+
+# ---- permissions ----------------------------------------------------------------------------------------------------
+
+LOGINS: tuple[redshift_data.Target, ...] = (
+    redshift_data.WorkGroup("wg"),
+    redshift_data.Cluster("c", "user"),
+    redshift_data.Cluster("c"),
+    redshift_data.WorkGroup("wg", "secret"),
+)
+
+
+def policy() -> dict[str, Any]:
+    def statement(sid: str, *actions: str) -> dict[str, Any]:
+        return {"Sid": sid, "Effect": "Allow", "Action": sorted(set(actions)), "Resource": "*"}
+
+    data_api = (*redshift_catalog.PERMISSIONS, *redshift_history.PERMISSIONS, *redshift_data.PERMISSIONS)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            statement("GlueCatalog", *glue.PERMISSIONS),
+            statement("AthenaHistory", *athena.PERMISSIONS),
+            statement("RedshiftDataApi", *data_api),
+            statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
+            statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS),
+        ],
+    }
+
+
+def test_the_policy_is_what_the_readers_need() -> None:
+    check_block("policy", "end of the policy", fenced("json", _compact(policy())))
+    assert redshift_file.PERMISSIONS == ()
+
+
+def test_the_policy_names_actions_that_exist() -> None:
+    """Operations of botocore's own models, but for one that IAM names otherwise."""
+    session = botocore.session.Session()
+    actions = {action for statement in policy()["Statement"] for action in statement["Action"]}
+    for action in actions - {"s3:ListBucket"}:
+        service, _, operation = action.partition(":")
+        assert operation in session.get_service_model(service).operation_names
+
+
+def _compact(value: dict[str, Any]) -> str:
+    """JSON with one line for each statement."""
+    lines = ",\n".join(f"    {json.dumps(statement)}" for statement in value["Statement"])
+    return f'{{\n  "Version": "{value["Version"]}",\n  "Statement": [\n{lines}\n  ]\n}}'
+
+
+# ---- options --------------------------------------------------------------------------------------------------------
+
+SECTIONS = {
+    "glue": models.GlueConfig,
+    "athena": models.AthenaConfig,
+    "athena.catalogs.NAME": models.CatalogPlatform,
+    "redshift[]": models.RedshiftConfig,
+    "redshift[].query_logs[] type system_views": models.SystemViewsLog,
+    "redshift[].query_logs[] type audit_log": models.AuditLog,
+    "redshift[].query_logs[] type file": models.FileLog,
+}
+COMPUTED = {"start_time": "yesterday, 0:00 UTC", "end_time": "now", "aws_config": "-"}
+DATAHUBS_OWN = {
+    "bucket_duration": "Unit that a default or relative `start_time` is rounded down to: `DAY` or `HOUR`.",
+    "end_time": "Statements that began before this count.",
+    "env": "Environment of all datasets.",
+    "start_time": "Statements that began at this time or later count; `-7 days` goes back from `end_time`.",
+}
+"""Options of DataHub's mixins, in fewer words than theirs."""
+
+
+def options() -> str:
+    rows = ["| option | default | what it does |", "| --- | --- | --- |", *_rows("", AwsLineageConfig)]
+    for prefix, model in SECTIONS.items():
+        rows.extend(_rows(f"{prefix}.", model))
+    return "\n".join(rows) + "\n"
+
+
+def _rows(prefix: str, model: Any) -> list[str]:
+    fields = {name: field for name, field in model.model_fields.items() if name not in {"type", *SECTIONS}}
+    return [
+        f"| `{prefix}{name}` | {_default(name, field)} | {_text(name, field)} |"
+        for name, field in sorted(fields.items())
+    ]
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name in COMPUTED:
+        return COMPUTED[name]
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ("", [], {}):
+        return "-"
+    if isinstance(value, AllowDenyPattern):
+        return "all"
+    return f"`{json.dumps(value) if not isinstance(value, str) else str(value)}`"
+
+
+def _text(name: str, field: FieldInfo) -> str:
+    text = DATAHUBS_OWN.get(name, field.description)
+    assert text, "every option is described"
+    return text.replace("|", "\\|")
+
+
+def test_the_options_are_those_of_the_models() -> None:
+    check_block("options", "end of the options", options())
+
+
+# ---- the rest -------------------------------------------------------------------------------------------------------
+
+
+def test_links_lead_somewhere() -> None:
+    for document in (README, *sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_confidences_are_documented() -> None:
+    text = (ROOT / "docs" / "lineage.md").read_text(encoding="utf-8")
+    documented = {float(number) for number in re.findall(r"\| (\d\.\d) \|", text)}
+    values = (relations.KNOWN, relations.BY_ALIAS, relations.ONLY_TABLE, relations.ELIMINATION)
+    assert documented == {*values, relations.BY_POSITION_NAME}
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings[0] == __version__
+
+
+def test_every_target_of_the_makefile_is_described() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert set(phony.split()) == set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
