@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT := output
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
@@ -49,10 +49,10 @@ $(VENV)/bin/python:
 
 # The demo runs what a user would install; the developer's editable install takes its place and serves the demo too.
 $(VENV)/.installed: $(VENV)/bin/python setup.py $(SOURCES)
-	@[ -e $(VENV)/.developed ] || { echo "Installing datahub-aws-lineage ..."; $(PIP) .; }
+	@[ -e $(VENV)/.developed ] || { echo "Installing datahub-aws-lineage (a minute or two) ..."; $(PIP) .; }
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/bin/python setup.py
-	@echo "Installing datahub-aws-lineage with its development tools ..."
+	@echo "Installing datahub-aws-lineage with its development tools (a few minutes) ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@
