@@ -27,6 +27,7 @@ setup(
     ],
     extras_require={
         "dev": [
+            "acryl-datahub[glue]",  # DataHub's own source, which ours is compared with
             "boto3-stubs[athena,glue,redshift,redshift-data,redshift-serverless,s3,sts]",
             "cid-cmd>=4.4",
             "deepdiff>=8.6,<9",  # what DataHub's golden-file helpers compare with

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable
 
 StatementKind: TypeAlias = Literal[
     "create_table_as",
@@ -210,7 +210,7 @@ EdgeOrigin: TypeAlias = Literal["query", "view", "storage", "link", "external_sc
 
 @dataclass(frozen=True, slots=True)
 class ColumnEdge:
-    """`downstream_column` is made from `upstream_column` of `upstream`; paths are dotted, as the catalog spells them."""
+    """`downstream_column` is made from `upstream_column` of `upstream`. Paths are dotted, spelled as in the catalog."""
 
     upstream: Dataset
     upstream_column: str
