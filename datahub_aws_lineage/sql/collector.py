@@ -24,5 +24,10 @@ class Collector:
         for source, confidence in value.sources.items():
             self.indirect.setdefault(source._replace(subtype=how), confidence)
 
+    def forget(self) -> None:
+        """Nothing that was walked is run."""
+        for gathered in (self.inputs, self.indirect, self.gaps):
+            gathered.clear()
+
     def gap(self, what: GapKind, detail: str) -> None:
         self.gaps[Gap(what, detail)] = None

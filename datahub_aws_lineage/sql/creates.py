@@ -6,9 +6,8 @@ from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import CreateExternalSchema, StatementKind
-from datahub_aws_lineage.model.names import S3Location
 from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
-from datahub_aws_lineage.sql.statements import Analysis, Found
+from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
 
 _QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 _NOT_COLUMNS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "LIKE", "CHECK"})
@@ -32,10 +31,10 @@ def create_table(analysis: Analysis) -> Found:
     if _at_query(cursor):
         kind: StatementKind = "create_external_table_as" if external else "create_table_as"
         return _create_as(analysis, Found(kind, output, replaces=True), listed)
-    schema = _like(analysis, listed) or _definitions(listed, analysis.text) + _partitions(analysis) or None
+    schema = _like(analysis, listed) or definitions(listed, analysis.text) + _partitions(analysis) or None
     if external:
         if location is not None:
-            analysis.collector.read(S3Location(location))
+            analysis.collector.read(check_location(location))
         return Found("create_external_table", output, schema=schema, replaces=True)
     return Found("create_table", output, schema=schema, replaces=True)
 
@@ -95,11 +94,20 @@ def select_into(analysis: Analysis, into: int) -> Found:
 def _create_as(analysis: Analysis, found: Found, listed: list[Token]) -> Found:
     cursor = analysis.cursor
     query = _without_tail(cursor.rest())
-    names = [column.name for column in _definitions(listed, analysis.text)]
+    reads = not _has_no_data(cursor.rest())
+    names = [column.name for column in definitions(listed, analysis.text)]
     relation = analysis.query(query)
     found.columns = analysis.named_columns(relation, names)
     found.schema = analysis.schema_of(relation, found.columns)
+    if not reads:
+        found.columns = []
+        analysis.collector.forget()
     return found
+
+
+def _has_no_data(tokens: list[Token]) -> bool:
+    """CREATE TABLE … AS query WITH NO DATA copies the query's schema, and reads no row."""
+    return [token.text.upper() for token in tokens[-3:]] == ["WITH", "NO", "DATA"]
 
 
 def _modifiers(cursor: Cursor) -> bool:
@@ -135,14 +143,14 @@ def _location(cursor: Cursor) -> str | None:
     location = None
     start = cursor.at
     while not cursor.done:
-        if cursor.takes("STORED", "AS"):
+        if cursor.takes("STORED", "AS") or cursor.takes("DEFINED", "AS"):
             continue
         if cursor.takes("AS"):
             if not _at_query(cursor):
                 raise cursor.error("expected a query behind AS")
             return location
         if cursor.takes("LOCATION"):
-            location = cursor.string() or location
+            location = cursor.string() or cursor.quoted() or location
         elif cursor.at_parenthesis:
             if cursor.at == start and _starts_query(cursor, 1):
                 return location
@@ -163,7 +171,8 @@ def _without_tail(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _definitions(listed: list[Token], text: str) -> tuple[Column, ...]:
+def definitions(listed: list[Token], text: str) -> tuple[Column, ...]:
+    """The columns of `name type …, name type …`; constraints are left out."""
     return tuple(_definition(item, text) for item in split_commas(_angled(listed)) if _is_column(item))
 
 

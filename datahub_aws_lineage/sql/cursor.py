@@ -82,6 +82,14 @@ class Cursor:
         self.at += 1
         return token.text
 
+    def quoted(self) -> str | None:
+        """The text of a quoted identifier that comes next: Hive takes double quotes for strings too."""
+        token = self.token
+        if token is None or token.token_type is not TokenType.IDENTIFIER:
+            return None
+        self.at += 1
+        return token.text
+
     def name(self) -> tuple[str, ...]:
         """A dotted name in lower case; quotes fall away."""
         parts = [self._name_part()]

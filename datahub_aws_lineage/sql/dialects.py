@@ -16,6 +16,7 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 
 from datahub_aws_lineage.model.lineage import UnresolvedReason
 from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql.rewriting import rewritten, without_indexes
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024
 """Longest text that is read. Athena's own limit is 262,144 bytes, Redshift's 16 MB."""
@@ -40,11 +41,21 @@ class NotUnderstoodError(Exception):
         self.column = column
 
 
+_PLAIN_WORDS = frozenset(
+    "ANTI CACHE COMMENT COMMIT COPY EXECUTE EXPLAIN GLOB GRANT ILIKE KILL LOAD LOCK NOTNULL OPERATOR OUT PRAGMA "
+    "REFRESH REGEXP RENAME REVOKE RLIKE ROLLBACK SEMI SHOW TRUNCATE UNCACHE USE XOR".split()
+)
+"""Keywords of sqlglot that are no operators in Trino and not reserved there: names like any other within a query."""
+
+
 class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
 
     class Tokenizer(Trino.Tokenizer):
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {
+            word: kind for word, kind in Trino.Tokenizer.KEYWORDS.items() if word not in _PLAIN_WORDS
+        }
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
@@ -75,8 +86,7 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     Raises NotUnderstoodError(syntax | too_deep | unsupported).
     """
     _check_nesting(tokens)
-    if dialect == "redshift":
-        tokens = _without_siblings(tokens)
+    tokens = rewritten(tokens, dialect)
     try:
         trees = _trees(tokens, text, dialect)
     except ParseError as e:
@@ -95,41 +105,16 @@ def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
     try:
         return [tree for tree in parser.parse(tokens, text) if tree is not None]
     except ParseError:
-        unindexed = _without_indexes(tokens) if dialect == "redshift" else tokens
+        unindexed = without_indexes(tokens) if dialect == "redshift" else tokens
         if len(unindexed) == len(tokens):
             raise
         return [tree for tree in parser.parse(unindexed, text) if tree is not None]
 
 
-def _without_indexes(tokens: list[Token]) -> list[Token]:
-    """sqlglot does not read `FROM t, t.items[0].parts AS p`; an index changes no lineage."""
-    kept: list[Token] = []
-    position = 0
-    while position < len(tokens):
-        kinds = [token.token_type for token in tokens[position : position + 3]]
-        if kinds == [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]:
-            position += 3
-        else:
-            kept.append(tokens[position])
-            position += 1
-    return kept
-
-
-def _without_siblings(tokens: list[Token]) -> list[Token]:
-    """ORDER SIBLINGS BY of a hierarchical query orders by the same columns as ORDER BY."""
-    words = [token.text.upper() for token in tokens]
-    if "SIBLINGS" not in words:
-        return tokens
-    at = words.index("SIBLINGS")
-    if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
-        return tokens
-    return [*tokens[: at - 1], _ORDER_BY, *tokens[at + 2 :]]
-
-
 def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:
     """The node as SQL text, or None where it is too deep to be written out."""
     try:
-        return node.sql(dialect=_DIALECTS[dialect], comments=False)
+        return node.sql(dialect=_DIALECTS[dialect], comments=False).replace("__ROW(", "ROW(")
     except RecursionError:
         return None
 
@@ -159,6 +144,3 @@ def _position(tokens: list[Token]) -> dict[str, int]:
 
 def _first_line(message: str) -> str:
     return message.strip().split("\n", 1)[0]
-
-
-_ORDER_BY = tokenize("ORDER BY", "redshift")[0]

@@ -74,7 +74,7 @@ class ExpressionWalker:
 
     def value(self, node: exp.Expr, scope: Scope) -> Value:
         """The value of an expression; columns, fields and elements keep their path and type."""
-        reader = _PATHS.get(type(node))
+        reader = _path_reader(node)
         if reader is not None:
             return reader(self, node, scope)
         result = Value()
@@ -84,14 +84,19 @@ class ExpressionWalker:
     def _column(self, node: exp.Expr, scope: Scope) -> Value:
         if isinstance(node.this, exp.Star):
             return scope.whole_row(name_parts(node)[0]) or Value()
-        return self.resolve(name_parts(node), scope)
+        parts = name_parts(node)
+        if len(parts) == 1 and not node.this.args.get("quoted") and parts[0] in _PSEUDO_COLUMNS[self.dialect]:
+            return Value()
+        return self.resolve(parts, scope)
 
     def resolve(self, parts: list[str], scope: Scope) -> Value:
         """A dotted name in a scope; what cannot be placed is a gap."""
-        if len(parts) == 1 and parts[0] in _PSEUDO_COLUMNS[self.dialect]:
+        if parts[0] in self.queries.variables:
             return Value()
         found = scope.resolve(parts)
         if isinstance(found, Value):
+            if found.unknown:
+                self.queries.collector.gap("column", f"{'.'.join(parts)} stands for a column behind a star")
             return found
         if found is None and len(parts) == 1:
             row = scope.whole_row(parts[0])
@@ -99,7 +104,7 @@ class ExpressionWalker:
                 return row
             if parts[0] in _FALLBACK_WORDS:
                 return Value()
-        if found is None and parts[-1] in _PSEUDO_COLUMNS[self.dialect]:
+        if found is None and parts[-1].startswith("$"):
             return Value()
         why = "could be of several tables" if isinstance(found, Ambiguous) else "is in no table that is read"
         self.queries.collector.gap("column", f"{'.'.join(parts)} {why}")
@@ -129,12 +134,12 @@ class ExpressionWalker:
         if not isinstance(node.this, exp.Expr) or isinstance(node.this, exp.Identifier):
             value = Value()
         else:
-            value = self.value(node.this, scope).element()
-        indexes = Value(dict(value.sources), value.type, value.fields)
+            whole = self.value(node.this, scope)
+            value = _numbered_field(whole, node) or whole.element().copy()
         for index in node.expressions:
             if not isinstance(index, exp.Literal):
-                self._collect(index, scope, indexes)
-        return indexes
+                self._collect(index, scope, value)
+        return value
 
     def _paren(self, node: exp.Expr, scope: Scope) -> Value:
         return self.value(node.this, scope)
@@ -160,15 +165,58 @@ class ExpressionWalker:
             inner = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
             fields[name.lower() or f"field{position}"] = self.value(inner, scope)
         result = merged(fields.values(), "TRANSFORMATION")
-        return Value(result.sources, None, fields)
+        result.type, result.fields, result.rooted = None, fields, False
+        return result
 
     def _array(self, node: exp.Expr, scope: Scope) -> Value:
         elements = [self.value(item, scope) for item in node.expressions]
-        result = Value(merged(elements, "TRANSFORMATION").sources)
+        result = merged(elements, "TRANSFORMATION")
+        result.type = ArrayOf(result.type) if result.type is not None else None
         rows = [element.fields for element in elements]
         if rows and all(row is not None and len(row) == len(rows[0] or {}) for row in rows):
             columns = zip(*(list((row or {}).values()) for row in rows), strict=True)
             result.fields = dict(zip(rows[0] or {}, (merged(column) for column in columns), strict=True))
+        return result
+
+    def _map(self, node: exp.Expr, scope: Scope) -> Value:
+        """MAP(keys, values), from two arrays."""
+        parts = [self.value(item, scope) for item in node.expressions]
+        result = merged(parts, "TRANSFORMATION")
+        if len(parts) == 2:
+            keys, values = parts
+            result.entries = (keys.element(), values.element())
+        return result
+
+    def _same_array(self, node: exp.Expr, scope: Scope) -> Value:
+        """Functions that give elements of their first argument: filter, slice, array_sort, …"""
+        first, *others = [child for child in node.iter_expressions() if isinstance(child, exp.Expr)]
+        value = self.value(first, scope).through("TRANSFORMATION")
+        for other in others:
+            self._collect(other, scope, value)
+        return value
+
+    def _array_agg(self, node: exp.Expr, scope: Scope) -> Value:
+        inner = node.this
+        order = inner if isinstance(inner, exp.Order) else None
+        inner = inner.this if order is not None else inner
+        if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
+            inner = inner.expressions[0]
+        element = self.value(inner, scope)
+        result = element.through("AGGREGATION")
+        result.type = ArrayOf(element.type) if element.type is not None else None
+        for key in order.expressions if order is not None else ():
+            result.add(self.value(key.this if isinstance(key, exp.Ordered) else key, scope), "WINDOW")
+        return result
+
+    def _transformed(self, node: exp.Expr, scope: Scope) -> Value:
+        """transform(array, x -> CAST(ROW(…) AS ROW(…))): an array of rows of that type."""
+        result = Value()
+        for child in node.iter_expressions():
+            self._collect(child, scope, result)
+        function = node.args.get("expression")
+        body = function.this if isinstance(function, exp.Lambda) else None
+        kind = _cast_type(body) if isinstance(body, exp.Cast) else None
+        result.type = ArrayOf(kind) if kind is not None else None
         return result
 
     def _subquery(self, node: exp.Expr, scope: Scope) -> Value:
@@ -185,7 +233,7 @@ class ExpressionWalker:
         stack: list[tuple[exp.Expr, Subtype]] = [(node, "TRANSFORMATION")]
         while stack:
             current, step = stack.pop()
-            if type(current) in _PATHS:
+            if _path_reader(current) is not None:
                 result.add(self.value(current, scope), step)
                 continue
             stack.extend(
@@ -291,6 +339,23 @@ def _field_names(kind: SqlType) -> list[str]:
     return [name for name, _ in inner.fields] if isinstance(inner, StructOf) else []
 
 
+def _numbered_field(row: Value, node: exp.Expr) -> Value | None:
+    """ROW(a, b)[2]: the second field of a row built in SQL. sqlglot has made the subscript count from 0."""
+    index = node.expressions[0] if len(node.expressions) == 1 else None
+    if row.fields is None or isinstance(row.type, ArrayOf) or not isinstance(index, exp.Literal) or index.is_string:
+        return None
+    position = int(index.name) if index.name.isdigit() else -1
+    values = list(row.fields.values())
+    return values[position].copy() if 0 <= position < len(values) else None
+
+
+def _path_reader(node: exp.Expr) -> _PathReader | None:
+    reader = _PATHS.get(type(node))
+    if reader is None and type(node) is exp.Anonymous:
+        return _CALLS.get(node.name.lower())
+    return reader
+
+
 _PathReader = Callable[[ExpressionWalker, exp.Expr, Scope], Value]
 _ChildReader = Callable[[ExpressionWalker, exp.Expr, Scope], Iterator[Step]]
 
@@ -309,8 +374,25 @@ _PATHS: dict[type[exp.Expr], _PathReader] = {
     exp.Union: ExpressionWalker._subquery,
     exp.Except: ExpressionWalker._subquery,
     exp.Intersect: ExpressionWalker._subquery,
+    exp.ArrayAgg: ExpressionWalker._array_agg,
+    exp.ArrayDistinct: ExpressionWalker._same_array,
+    exp.ArrayFilter: ExpressionWalker._same_array,
+    exp.ArraySlice: ExpressionWalker._same_array,
+    exp.ArraySort: ExpressionWalker._same_array,
+    exp.Transform: ExpressionWalker._transformed,
 }
 """Nodes whose value keeps a path or a type. Casts nest one in another, as deep as they are written."""
+
+_CALLS: dict[str, _PathReader] = {
+    "__array": ExpressionWalker._array,
+    "__map": ExpressionWalker._map,
+    "__row": ExpressionWalker._struct,
+    "array_sort": ExpressionWalker._same_array,
+    "reverse": ExpressionWalker._same_array,
+    "shuffle": ExpressionWalker._same_array,
+    "trim_array": ExpressionWalker._same_array,
+}
+"""The same for functions that are known by name alone."""
 
 _SPECIAL: dict[type[exp.Expr], _ChildReader] = {
     exp.Case: ExpressionWalker._case,

@@ -38,7 +38,7 @@ class Names:
     def created(self, parts: Sequence[str], *, temporary: bool = False) -> StatementTable:
         """The table that a statement makes under this name."""
         parts = tuple(part.lower() for part in parts)
-        if temporary or (self.context.dialect == "redshift" and parts[-1].startswith("#")):
+        if temporary or (self.context.dialect == "redshift" and _is_temporary(parts)):
             return TemporaryTable(parts[-1])
         match len(parts):
             case 1:
@@ -65,13 +65,17 @@ class Names:
         return candidates[0] if candidates else self.created((table,))
 
 
-def without_metadata_suffix(table: StatementTable) -> tuple[StatementTable, bool]:
-    """`db."t$snapshots"` is about table `t`; the flag says that its columns are not those of `t`."""
+def _is_temporary(parts: Sequence[str]) -> bool:
+    return parts[-1].startswith("#") or "pg_temp" in parts[:-1]
+
+
+def without_metadata_suffix(table: StatementTable) -> tuple[StatementTable, str]:
+    """`db."t$snapshots"` is about table `t`; the suffix says that its columns are not those of `t` ('' without one)."""
     if isinstance(table, TableName):
         base, dollar, suffix = table.table.rpartition("$")
         if dollar and base and suffix in _METADATA_SUFFIXES:
-            return TableName(table.catalog, table.database, base), True
-    return table, False
+            return TableName(table.catalog, table.database, base), suffix
+    return table, ""
 
 
 class LearnedSchemas:

@@ -25,8 +25,9 @@ _RECURSION_ROUNDS = 12
 class QueryWalker:
     """Walks the queries of one statement; what they read goes to `collector`."""
 
-    def __init__(self, names: Names, collector: Collector) -> None:
+    def __init__(self, names: Names, collector: Collector, variables: frozenset[str] = frozenset()) -> None:
         self.names = names
+        self.variables = variables
         self.collector = collector
         self.dialect: Dialect = names.context.dialect
         self.expressions = ExpressionWalker(self)
@@ -151,7 +152,7 @@ class QueryWalker:
             self.influence(connect.args.get("start"), scope, "FILTER")
             self.influence(connect.args.get("connect"), scope, "JOIN")
         if node.args.get("group") is not None:
-            self._group(node.args["group"], scope, result)
+            self._group(node, scope, result)
         self._condition(node.args.get("having"), scope, "FILTER")
         self._condition(node.args.get("qualify"), scope, "FILTER")
         scope.lateral_aliases = True  # ORDER BY may name select items in both dialects
@@ -162,6 +163,10 @@ class QueryWalker:
     def _items(self, node: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         columns: list[OutputColumn | OpenStar] = []
         for position, item in enumerate(node.expressions):
+            if isinstance(item, exp.Aliases):  # (row).* AS (a, b)
+                names = [name.name.lower() for name in item.expressions]
+                columns.extend(Relation(self._star(item.this, scope)).aliased(None, names).columns)
+                continue
             if _is_star(item):
                 columns.extend(self._star(item, scope))
                 continue
@@ -192,10 +197,13 @@ class QueryWalker:
         value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
         return [OutputColumn(name, value.field(name)) for name in value.field_names()]
 
-    def _group(self, group: exp.Expr, scope: Scope, result: Relation) -> None:
+    def _group(self, select: exp.Expr, scope: Scope, result: Relation) -> None:
+        group = select.args["group"]
         keys = list(group.expressions)
         for kind in ("grouping_sets", "cube", "rollup"):
             keys.extend(group.args.get(kind) or ())
+        if group.args.get("all"):
+            keys.extend(item for item in select.expressions if item.find(exp.AggFunc) is None)
         while keys:
             key = keys.pop()
             if not isinstance(key, exp.Expr):
@@ -277,7 +285,7 @@ def _without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str
     kept: list[OutputColumn | OpenStar] = []
     for column in columns:
         if isinstance(column, OpenStar):
-            kept.append(OpenStar(column.table, column.but | excluded))
+            kept.append(OpenStar(column.table, column.but | excluded, column.rows))
         elif column.name not in excluded:
             kept.append(column)
     return kept
@@ -292,6 +300,9 @@ def _all_columns(scope: Scope) -> Iterator[OutputColumn | OpenStar]:
 
 
 def _columns_of(relation: Relation) -> list[OutputColumn | OpenStar]:
+    if relation.whole is not None and relation.open_rows:
+        table = next((source.table for source in relation.whole.sources), None)
+        return [OpenStar(table, rows=relation.whole)] if table is not None else []
     if relation.whole is not None and not relation.columns:
         return [OutputColumn(relation.alias, relation.whole)]
     return [

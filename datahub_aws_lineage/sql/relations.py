@@ -35,10 +35,19 @@ class OutputColumn:
 
 @dataclass(frozen=True, slots=True)
 class OpenStar:
-    """Stands among the columns for all columns of a table whose schema is unknown. `but` are left out (EXCLUDE)."""
+    """Stands among the columns for all columns of a table whose schema is unknown. `but` are left out (EXCLUDE).
+
+    `rows` is set where they are the fields of an unnested array of unknown type.
+    """
 
     table: StatementTable
     but: frozenset[str] = frozenset()
+    rows: Value | None = field(default=None, compare=False)
+
+    def column(self, name: str, confidence: float) -> Value:
+        if self.rows is not None:
+            return self.rows.field(name).at_most(confidence)
+        return Value({Source(self.table, (name,), "IDENTITY"): confidence}, rooted=True)
 
 
 @dataclass(slots=True)
@@ -55,6 +64,8 @@ class Relation:
     """Set for a base table without an alias, whose columns may be qualified with more than its last name."""
     opaque: bool = False
     whole: Value | None = None
+    open_rows: bool = False
+    """An unnested array of unknown type: its columns are the fields of `whole`, whatever they are."""
     _index: dict[str, list[Value]] | None = field(default=None, repr=False)
 
     @property
@@ -77,11 +88,10 @@ class Relation:
     def aliased(self, alias: str | None, names: Sequence[str] = ()) -> Relation:
         """The same relation under an alias, its columns renamed from the left by a derived column list."""
         if not names:
-            return Relation(self.columns, alias, None, self.opaque, self.whole)
+            return Relation(self.columns, alias, None, self.opaque, self.whole, self.open_rows)
         columns: list[OutputColumn | OpenStar] = []
         if self.stars:
-            columns = [OutputColumn(name, Value()) for name in names]
-            return Relation(columns, alias, None, opaque=True)
+            return Relation([OutputColumn(name, Value(unknown=True)) for name in names], alias, None)
         for position, column in enumerate(self.closed):
             renamed = names[position] if position < len(names) else column.name
             columns.append(OutputColumn(renamed, column.value, column.item))
@@ -92,7 +102,7 @@ class Relation:
         candidates = [star for star in self.stars if name not in star.but]
         if len(candidates) != 1:
             return None
-        return star_column(candidates[0].table, name, confidence)
+        return candidates[0].column(name, confidence)
 
     def lookup(self, name: str, confidence: float) -> Value | None:
         """A column asked for by this relation's alias."""
@@ -106,10 +116,6 @@ class Relation:
         if self.whole is not None and self.whole.has_field(name):
             return self.whole.field(name)
         return Value() if self.opaque else None
-
-
-def star_column(table: StatementTable, name: str, confidence: float) -> Value:
-    return Value({Source(table, (name,), "IDENTITY"): confidence})
 
 
 class Ambiguous:
@@ -173,6 +179,7 @@ class Scope:
         return None
 
     def _resolve_here(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        guess = True
         for relation, used in self._qualified(parts):
             if len(parts) == used:
                 continue
@@ -182,7 +189,8 @@ class Scope:
                 return below
             if relation.stars:
                 return AMBIGUOUS
-        column = self._unqualified(parts)
+            guess = False  # the qualifier is a relation that has no such column
+        column = self._unqualified(parts, guess=guess)
         if isinstance(column, Value):
             return with_path(column, parts[1:])
         return column
@@ -201,7 +209,7 @@ class Scope:
             if relation.alias == parts[0] and len(parts) > 1:
                 yield relation, 1
 
-    def _unqualified(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+    def _unqualified(self, parts: Sequence[str], *, guess: bool) -> Value | Ambiguous | None:
         """The first part as a column of its own: a merged one, a known one, a row's alias, a select item, a guess."""
         name = parts[0]
         if name in self.using:
@@ -211,7 +219,7 @@ class Scope:
             return found[0]
         if found:
             return AMBIGUOUS
-        whole = next((r.whole for r in self.relations if r.alias == name and r.whole is not None), None)
+        whole = next((r.whole for r in self.relations if r.alias == name and r.whole and not r.open_rows), None)
         if whole is not None:
             return whole
         alias = self._lateral(name) if self.lateral_aliases else None
@@ -219,7 +227,7 @@ class Scope:
             return alias
         if len(parts) > 1 and self.parent is not None and self.parent.relation(parts[:1]) is not None:
             return None  # qualified with a table of the query around this one
-        return self._open(name)
+        return self._open(name) if guess else None
 
     def _lateral(self, name: str) -> Value | None:
         """An earlier select item, unless it is made from a column of its own name, which then exists and wins."""
@@ -233,13 +241,16 @@ class Scope:
         return item.value
 
     def _open(self, name: str) -> Value | Ambiguous | None:
-        open_relations = [relation for relation in self.relations if relation.stars]
+        open_relations = [relation for relation in self.relations if relation.stars or relation.open_rows]
         if not open_relations:
             opaque = any(relation.opaque for relation in self.relations)
             return Value() if opaque and self._outer_has(name) is None else None
         if len(open_relations) > 1 or self._outer_has(name) or any(relation.opaque for relation in self.relations):
             return AMBIGUOUS
         confidence = ONLY_TABLE if len(self.relations) == 1 else ELIMINATION
+        rows = open_relations[0].whole
+        if rows is not None:
+            return rows.field(name).at_most(confidence)
         return open_relations[0].from_open(name, confidence) or AMBIGUOUS
 
     def _outer_has(self, name: str) -> bool | None:

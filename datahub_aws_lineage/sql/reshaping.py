@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def pivoted(pivot: exp.Expr, relation: Relation, queries: QueryWalker) -> Relation:
     """The relation after one PIVOT or UNPIVOT clause."""
     scope = Scope(queries.dialect, None, [relation])
-    return _unpivot(pivot, relation, scope, queries) if pivot.args.get("unpivot") else _pivot(pivot, scope, queries)
+    result = _unpivot(pivot, relation, scope, queries) if pivot.args.get("unpivot") else _pivot(pivot, scope, queries)
+    alias = pivot.args.get("alias")
+    names = [column.name.lower() for column in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    return result.aliased(None, names)
 
 
 def _pivot(pivot: exp.Expr, scope: Scope, queries: QueryWalker) -> Relation:
@@ -27,7 +30,7 @@ def _pivot(pivot: exp.Expr, scope: Scope, queries: QueryWalker) -> Relation:
     for clause in pivot.args.get("fields") or ():
         keys.add(queries.expressions.value(clause.this, scope), "CONDITIONAL")
     kept: list[OutputColumn | OpenStar] = [
-        OpenStar(column.table, column.but | used) if isinstance(column, OpenStar) else column
+        OpenStar(column.table, column.but | used, column.rows) if isinstance(column, OpenStar) else column
         for column in relation.columns
         if isinstance(column, OpenStar) or column.name not in used
     ]
@@ -59,7 +62,7 @@ def _unpivot(pivot: exp.Expr, relation: Relation, scope: Scope, queries: QueryWa
     used = {item.name.lower() for item in listed}
     values = merged(queries.expressions.value(item, scope) for item in listed if isinstance(item, exp.Column))
     kept: list[OutputColumn | OpenStar] = [
-        OpenStar(column.table, column.but | used) if isinstance(column, OpenStar) else column
+        OpenStar(column.table, column.but | used, column.rows) if isinstance(column, OpenStar) else column
         for column in relation.columns
         if isinstance(column, OpenStar) or column.name not in used
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 
 from sqlglot import Token, TokenType
 
@@ -23,11 +22,11 @@ from datahub_aws_lineage.model.lineage import (
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.ports import Schemas
 from datahub_aws_lineage.model.queries import SqlContext
-from datahub_aws_lineage.sql import creates, transfers, writes
-from datahub_aws_lineage.sql.cursor import STRINGS, source_text, split_commas
+from datahub_aws_lineage.sql import alters, creates, transfers, writes
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas
-from datahub_aws_lineage.sql.statements import Analysis, Found, Session
+from datahub_aws_lineage.sql.statements import Analysis, Found, Session, check_filled_in
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ _UTILITIES = frozenset(
     "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET USE VACUUM REINDEX LISTEN NOTIFY "
     "DISCARD LOAD CHECKPOINT EXPORT IMPORT LOCAL KILL".split()
 )
-_TEMPLATES = frozenset({("{", "{"), ("{", "%"), ("$", "{")})
 _QUERIES = frozenset({"SELECT", "WITH", "(", "VALUES", "TABLE"})
 
 
@@ -46,7 +44,7 @@ def analyze(text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement
     Names are qualified under `context`, columns placed by `schemas`; a CREATE teaches its columns to what follows.
     """
     text = text.removeprefix("\ufeff")
-    session = Session(context, LearnedSchemas(schemas))
+    session = Session(context, LearnedSchemas(schemas), context.search_path)
     try:
         groups = list(_split(tokenize(text, context.dialect)))
     except NotUnderstoodError as e:
@@ -70,9 +68,9 @@ def _split(tokens: list[Token]) -> Iterator[list[Token]]:
         yield group
 
 
-def _statement(index: int, tokens: list[Token], text: str, session: Session) -> Statement:
+def _statement(index: int, tokens: list[Token], text: str, session: Session, *, learns: bool = True) -> Statement:
     try:
-        _check_filled_in(tokens)
+        check_filled_in(tokens)
         analysis = Analysis(tokens, text, session)
         statement = analysis.finish(_read(analysis), index)
     except NotUnderstoodError as e:
@@ -84,17 +82,9 @@ def _statement(index: int, tokens: list[Token], text: str, session: Session) -> 
         _LOG.debug("defect while reading a statement", exc_info=True)
         error = NotUnderstoodError("internal", f"{type(e).__name__}: {e}")
         return _unresolved(index, source_text(tokens, text), error, _guessed_kind(tokens))
-    _learn(statement, session)
+    if learns:
+        _learn(statement, session)
     return statement
-
-
-def _check_filled_in(tokens: list[Token]) -> None:
-    """`{{ … }}`, `{% … %}` and `${…}` outside strings are no SQL in either dialect."""
-    for token, following in pairwise(tokens):
-        if (token.text, following.text) in _TEMPLATES and not {token.token_type, following.token_type} & STRINGS:
-            raise NotUnderstoodError(
-                "placeholder", "a template that was not filled in", line=token.line, column=token.col
-            )
 
 
 def _unresolved(index: int, text: str, error: NotUnderstoodError, kind: StatementKind = "utility") -> Statement:
@@ -112,7 +102,7 @@ def _learn(statement: Statement, session: Session) -> None:
                 schemas.rename(old, new)
             case Drop(table=table):
                 schemas.forget(table)
-            case SetSearchPath(schemas=path) if path:
+            case SetSearchPath(schemas=path):
                 first = next((schema for schema in path if schema != "$user"), path[0])
                 session.context = replace(session.context, default_database=first, search_path=path)
             case _:
@@ -124,7 +114,7 @@ def _learn(statement: Statement, session: Session) -> None:
 
 def _read(analysis: Analysis) -> Found:
     cursor = analysis.cursor
-    word = cursor.word()
+    word = cursor.word().partition(" ")[0]  # sqlglot reads some pairs as one word: DEALLOCATE PREPARE
     reader = _BY_FIRST_WORD.get(word)
     if reader is not None:
         return reader(analysis)
@@ -172,15 +162,17 @@ def _query(analysis: Analysis) -> Found:
 
 
 def _main_word(tokens: list[Token]) -> str:
-    """The verb behind the CTEs of a WITH."""
+    """The verb behind the CTEs of a WITH; a CTE may be called `update`."""
     depth = 0
+    before = ""
     for token in tokens:
         kind = token.token_type
         depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        word = token.text.upper()
         if depth == 0 and kind is not TokenType.IDENTIFIER:
-            word = token.text.upper()
-            if word in ("SELECT", "UPDATE", "DELETE", "INSERT", "MERGE"):
+            if word in ("SELECT", "UPDATE", "DELETE", "INSERT", "MERGE") and before not in ("WITH", "RECURSIVE", ","):
                 return word
+            before = word
     return ""
 
 
@@ -253,6 +245,7 @@ def _alter(analysis: Analysis) -> Found:
         cursor.at = start
         return writes.append(analysis)
     if not cursor.takes("RENAME", "TO"):
+        alters.alter_columns(analysis, old)
         return Found("utility")
     return Found("rename", effects=(Rename(old, _beside(old, cursor.name())),))
 
@@ -272,9 +265,20 @@ def _set(analysis: Analysis) -> Found:
         return Found("utility")
     if not cursor.takes("TO"):
         cursor.takes("=")
+    if cursor.sees("DEFAULT"):
+        return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
     items = [item[0].text for item in split_commas(cursor.rest()) if item]
     path = tuple(part.strip().strip('"').lower() for item in items for part in item.split(","))
     return Found("utility", effects=(SetSearchPath(path),))
+
+
+def _reset(analysis: Analysis) -> Found:
+    """RESET search_path | ALL."""
+    cursor = analysis.cursor
+    cursor.needs("RESET")
+    if cursor.sees("SEARCH_PATH") or cursor.sees("ALL"):
+        return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
+    return Found("utility")
 
 
 # ---- statements that hold statements --------------------------------------------------------------------------------
@@ -312,6 +316,7 @@ def _execute(analysis: Analysis) -> Found:
     else:
         known = analysis.session.prepared.get(cursor.name()[-1])
         if known is None:
+            analysis.collector.gap("source", "what the prepared statement does is not known here")
             return Found("execute")
         prepared = known
     tokens, text = prepared
@@ -329,7 +334,7 @@ def _create_procedure(analysis: Analysis) -> Found:
     body = next(
         (token.text for token in reversed(analysis.tokens) if token.token_type in STRINGS and " " in token.text), ""
     )
-    statements = tuple(procedure_statements(body, analysis)) if body else ()
+    statements = procedure_statements(body, analysis) if body else ()
     return Found("create_procedure", body=statements)
 
 
@@ -345,19 +350,57 @@ _SQL_VERBS = frozenset(
 )
 
 
-def procedure_statements(body: str, analysis: Analysis) -> Iterator[Statement]:
+def procedure_statements(body: str, analysis: Analysis) -> tuple[Statement, ...]:
     """PL/pgSQL is split at semicolons; control words before a SQL verb are stepped over, other lines left out.
 
-    SELECT … INTO fills variables there, and makes no table.
+    SELECT … INTO fills variables there, and makes no table. Variables and parameters are no columns.
     """
-    for line in _split(tokenize(body, analysis.dialect)):
-        for tokens in _pl_statements(line):
-            into = _into(tokens) if tokens[0].text.upper() in ("SELECT", "WITH") else None
-            if into is not None:
-                end = next((i for i in range(into, len(tokens)) if tokens[i].token_type is TokenType.FROM), len(tokens))
-                tokens = tokens[:into] + tokens[end:]
-            session = Session(analysis.session.context, analysis.session.schemas)
-            yield _statement(0, tokens, body, session)
+    lines = list(_split(tokenize(body, analysis.dialect)))
+    variables = frozenset(_declared(lines)) | frozenset(_parameters(analysis))
+    session = Session(analysis.session.context, analysis.session.schemas, variables=variables)
+    statements = (tokens for line in lines for tokens in _pl_statements(line))
+    return tuple(
+        _statement(index, _without_into(tokens), body, session, learns=False) for index, tokens in enumerate(statements)
+    )
+
+
+def _without_into(tokens: list[Token]) -> list[Token]:
+    into = _into(tokens) if tokens[0].text.upper() in ("SELECT", "WITH") else None
+    if into is None:
+        return tokens
+    end = next((i for i in range(into, len(tokens)) if tokens[i].token_type is TokenType.FROM), len(tokens))
+    return tokens[:into] + tokens[end:]
+
+
+def _parameters(analysis: Analysis) -> Iterator[str]:
+    """The parameters' names: `p(IN a int, b INOUT varchar)`."""
+    cursor = Cursor(analysis.tokens, analysis.text)
+    if not cursor.skip_to("PROCEDURE"):
+        return
+    cursor.at += 1
+    cursor.name()
+    if cursor.at_parenthesis:
+        for item in split_commas(cursor.parenthesised()):
+            words = [token.text.lower() for token in item]
+            named = [word for word in words if word not in ("in", "out", "inout")]
+            if named:
+                yield named[0]
+
+
+def _declared(lines: list[list[Token]]) -> Iterator[str]:
+    """Variables of DECLARE sections, and the loop variables of FOR."""
+    declaring = False
+    for line in lines:
+        words = [token.text.upper() for token in line]
+        if words[0] == "DECLARE":
+            declaring, words, line = True, words[1:], line[1:]
+        if "BEGIN" in words[:1]:
+            declaring = False
+        if declaring and line:
+            yield line[0].text.lower()
+        for position, word in enumerate(words[:-1]):
+            if word == "FOR" and words[position + 2 : position + 3] == ["IN"]:
+                yield line[position + 1].text.lower()
 
 
 def _pl_statements(line: list[Token]) -> Iterator[list[Token]]:
@@ -418,6 +461,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "DROP": _drop,
     "TRUNCATE": _truncate,
     "ALTER": _alter,
+    "RESET": _reset,
     "SET": _set,
     "PREPARE": _prepare,
     "EXECUTE": _execute,

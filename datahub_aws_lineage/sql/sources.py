@@ -146,30 +146,45 @@ class SourceWalker:
 
     def base(self, table: StatementTable) -> Relation:
         """A real table: an input of the statement, with its known columns or an open star."""
-        table, about_metadata = without_metadata_suffix(table)
+        table, metadata = without_metadata_suffix(table)
         self.queries.collector.read(table)
         name = table if isinstance(table, TableName) else None
         alias = str(table) if name is None else name.table
-        if about_metadata:
-            return Relation([], alias, name, opaque=True)
         known = self.queries.names.schemas.columns(table)
+        if metadata and (metadata != "partitions" or not known):
+            return Relation([], alias, name, opaque=True)
         if not known:
             return Relation([OpenStar(table)], alias, name)
         columns: list[OutputColumn | OpenStar] = [
             OutputColumn(
                 column.name.lower(),
-                Value({Source(table, (column.name.lower(),), "IDENTITY"): KNOWN}, parse_type(column.type)),
+                Value({Source(table, (column.name.lower(),), "IDENTITY"): KNOWN}, parse_type(column.type), rooted=True),
             )
             for column in known
         ]
-        return Relation(columns, alias, name)
+        return Relation(columns, alias, name, opaque=bool(metadata))
 
     def _table_function(self, node: exp.Expr, scope: Scope) -> None:
         """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
+        if isinstance(node.this, exp.JSONTable):
+            self._append(node, self._json_table(node.this, scope), scope)
+            return
+        if node.this.find(exp.Dot) is not None:  # TABLE(catalog.system.query(query => '…'))
+            self.queries.collector.gap("source", "what a table function of another catalog reads")
         for query in node.this.find_all(exp.Query, bfs=True) if isinstance(node.this, exp.Expr) else ():
             if not isinstance(query.parent, exp.Query):
                 self.queries.query(query, scope)
         self._append(node, Relation([], opaque=True), scope)
+
+    def _json_table(self, node: exp.Expr, scope: Scope) -> Relation:
+        """JSON_TABLE(document, path COLUMNS (…)): every column is cut from the document."""
+        document = self.queries.expressions.value(node.this, scope).through("TRANSFORMATION")
+        return Relation(
+            [
+                OutputColumn(column.name.lower(), Value() if column.args.get("ordinality") else document)
+                for column in node.find_all(exp.JSONColumnDef)
+            ]
+        )
 
     # ---- nested data ------------------------------------------------------------------------------------------------
 
@@ -186,6 +201,10 @@ class SourceWalker:
         self._add_element(value, alias or source.name.lower(), scope, index)
 
     def _add_element(self, value: Value, alias: str, scope: Scope, index: str = "") -> None:
+        if isinstance(value.type, MapOf):
+            parts = zip(("key", "value"), _unnested_columns(value, 2), strict=True)
+            scope.relations.append(Relation([OutputColumn(name, part.value) for name, part in parts], alias))
+            return
         scope.relations.append(Relation([], alias, whole=value.element()))
         if index:
             scope.relations.append(Relation([OutputColumn(index, Value())]))
@@ -195,6 +214,9 @@ class SourceWalker:
         values = [self.queries.expressions.value(item, scope) for item in node.expressions]
         if scope.dialect == "redshift" and not alias and len(names) == 1 and len(values) == 1:
             self._add_element(values[0], names[0], scope)  # sqlglot's reading of `FROM t, t.items AS i`
+            return
+        if len(values) == 1 and not names and _unnested_width(values[0]) is None:
+            scope.relations.append(Relation([], alias, whole=values[0].element(), open_rows=True))
             return
         columns: list[OutputColumn | OpenStar] = list(self._unnested(values, names))
         offset = node.args.get("offset")
@@ -261,6 +283,8 @@ def _alias(node: exp.Expr) -> tuple[str | None, list[str]]:
 
 
 def _unnested_width(value: Value) -> int | None:
+    if value.entries is not None:
+        return 2
     if value.fields is not None:
         return len(value.fields)
     match value.type:
@@ -276,6 +300,8 @@ def _unnested_width(value: Value) -> int | None:
 
 def _unnested_columns(value: Value, width: int, *, whole: bool = False) -> list[OutputColumn]:
     """`whole`: an element stays one column although it is a row (Hive's explode)."""
+    if value.entries is not None:
+        return [OutputColumn(None, part) for part in value.entries]
     element = value.element()
     if isinstance(value.type, MapOf):
         return [OutputColumn(None, Value(dict(value.sources), value.type.key)), OutputColumn(None, element)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from sqlglot import Token, TokenType, exp
 
@@ -21,11 +22,11 @@ from datahub_aws_lineage.model.lineage import (
     StatementLineage,
     Upstream,
 )
-from datahub_aws_lineage.model.names import Dialect, StatementTable, TemporaryTable
+from datahub_aws_lineage.model.names import Dialect, S3Location, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.queries import SqlContext
 from datahub_aws_lineage.sql.collector import Collector
-from datahub_aws_lineage.sql.cursor import Cursor, source_text, split_commas
-from datahub_aws_lineage.sql.dialects import parse, to_sql, tokenize
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
+from datahub_aws_lineage.sql.dialects import NotUnderstoodError, parse, to_sql, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
 from datahub_aws_lineage.sql.queries import QueryWalker
 from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
@@ -35,6 +36,8 @@ from datahub_aws_lineage.sql.values import Value
 MAX_EXPRESSION = 2000
 """Longer expression texts are cut, with an ellipsis."""
 
+_TEMPLATES = frozenset({("{", "{"), ("{", "%"), ("$", "{")})
+
 
 @dataclass(slots=True)
 class Session:
@@ -42,7 +45,15 @@ class Session:
 
     context: SqlContext
     schemas: LearnedSchemas
+    first_path: tuple[str, ...] = ()
+    """The search path before any SET of the text."""
     prepared: dict[str, tuple[list[Token], str]] = field(default_factory=dict)
+    variables: frozenset[str] = frozenset()
+    """Names that are no columns: parameters and variables of the procedure whose body is read."""
+
+    @property
+    def default_path(self) -> tuple[str, ...]:
+        return self.first_path or ("$user", "public")
 
 
 @dataclass(slots=True)
@@ -83,7 +94,7 @@ class Analysis:
         self.cursor = Cursor(tokens, text)
         self.collector = Collector()
         self.names = Names(session.context, session.schemas)
-        self.queries = QueryWalker(self.names, self.collector)
+        self.queries = QueryWalker(self.names, self.collector, session.variables)
         self._texts: dict[int, str] = {}
 
     # ---- parts that readers share -----------------------------------------------------------------------------------
@@ -114,7 +125,11 @@ class Analysis:
     def inner_query(self, sql: str) -> Relation:
         """The relation of a query that stands in a string (UNLOAD)."""
         tokens = tokenize(sql, self.dialect)
-        tree = parse(tokens, sql, self.dialect)
+        check_filled_in(tokens)
+        try:
+            tree = parse(tokens, sql, self.dialect)
+        except NotUnderstoodError as e:
+            raise NotUnderstoodError(e.reason, f"in the quoted query: {e.message}") from e
         self._texts |= item_texts(tree, tokens, sql)
         return self.queries.query(tree)
 
@@ -127,8 +142,12 @@ class Analysis:
         return Target(table, self.session.schemas.columns(table))
 
     def gap_stars(self, relation: Relation) -> None:
+        """What a relation does not show is said once."""
         for star in relation.stars:
             self.collector.gap("star", f"{star.table}.*: the schema is unknown")
+        for column in relation.closed:
+            if column.value.unknown:
+                self.collector.gap("column", f"{column.name} stands for a column behind a star")
 
     # ---- columns ----------------------------------------------------------------------------------------------------
 
@@ -150,9 +169,14 @@ class Analysis:
             if any(column.value.sources for column in relation.closed):
                 self.collector.gap("target", f"the columns of {target.table} are unknown")
             return []
-        if not relation.stars and len(relation.columns) > len(names):
+        width = len(relation.columns)
+        if not relation.stars and (width > len(names) or (width < len(names) and self._must_fill(listed))):
             self.collector.gap("arity", f"{len(relation.columns)} columns for {len(names)} of {target.table}")
         return self.in_target(self._by_position(relation, names), target)
+
+    def _must_fill(self, listed: Sequence[str]) -> bool:
+        """Redshift fills the columns that an INSERT without a list leaves out with their defaults."""
+        return bool(listed) or self.dialect == "athena"
 
     def _by_position(self, relation: Relation, names: list[str]) -> list[OutputColumn]:
         """Around one open star, columns are counted from both ends; around several only up to the first."""
@@ -244,6 +268,22 @@ class Analysis:
             if source.table in inputs
         }
         return tuple(sorted(found, key=str))
+
+
+def check_filled_in(tokens: list[Token]) -> None:
+    """`{{ … }}`, `{% … %}` and `${…}` outside strings are no SQL in either dialect."""
+    for token, following in pairwise(tokens):
+        if (token.text, following.text) in _TEMPLATES and not {token.token_type, following.token_type} & STRINGS:
+            raise NotUnderstoodError(
+                "placeholder", "a template that was not filled in", line=token.line, column=token.col
+            )
+
+
+def check_location(uri: str) -> S3Location:
+    """An S3 location; a template in it names nothing."""
+    if any(opening in uri for opening in ("{{", "{%", "${")):
+        raise NotUnderstoodError("placeholder", f"a location that was not filled in: {uri}")
+    return S3Location(uri)
 
 
 def _unwrapped(tokens: list[Token]) -> list[Token]:

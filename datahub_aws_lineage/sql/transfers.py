@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datahub_aws_lineage.model.names import S3Location
 from datahub_aws_lineage.sql.cursor import Cursor, split_commas
 from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn
-from datahub_aws_lineage.sql.statements import Analysis, Found
+from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
 from datahub_aws_lineage.sql.values import Source, Value
 
 _JSON_WITHOUT_PATHS = frozenset({"", "auto", "auto ignorecase", "noshred"})
@@ -24,7 +23,10 @@ def copy(analysis: Analysis) -> Found:
     uri = cursor.string()
     if uri is None:
         raise cursor.error("expected the source of COPY as a string")
-    source = S3Location(uri)
+    source = check_location(uri)
+    if not uri.lower().startswith("s3://"):
+        analysis.collector.gap("source", f"COPY reads {uri}, which is no S3 location")
+        return Found("copy", target.table, writes_rows_of_existing=True)
     analysis.collector.read(source)
     if _mapped_by_file(cursor):
         return Found("copy", target.table, writes_rows_of_existing=True)
@@ -38,7 +40,10 @@ def copy(analysis: Analysis) -> Found:
 
 
 def _mapped_by_file(cursor: Cursor) -> bool:
-    while cursor.skip_to("JSON", "AVRO"):
+    """JSONPaths and Avro paths name the columns elsewhere; with SSH the file lists hosts."""
+    while cursor.skip_to("JSON", "AVRO", "SSH"):
+        if cursor.takes("SSH"):
+            return True
         cursor.at += 1
         cursor.takes("AS")
         if (cursor.string() or "").lower() not in _JSON_WITHOUT_PATHS:
@@ -55,7 +60,8 @@ def unload(analysis: Analysis) -> Found:
     uri = cursor.string()
     if uri is None:
         raise cursor.error("expected the target of UNLOAD as a string")
+    location = check_location(uri)
     quoted = Cursor(inner, analysis.text)
     text = quoted.string()
     relation = analysis.inner_query(text) if text is not None and quoted.done else analysis.query(inner)
-    return Found("unload", S3Location(uri), analysis.named_columns(relation))
+    return Found("unload", location, analysis.named_columns(relation))

@@ -8,7 +8,7 @@ AGGREGATION), and an indirect step (a CASE condition, a window key) makes every 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
@@ -43,11 +43,19 @@ class Source(NamedTuple):
 
 @dataclass(slots=True)
 class Value:
-    """`fields` is set for a row built in SQL, whose fields have sources of their own."""
+    """Sources with the confidence of each, and what is known of the value's shape.
+
+    `fields` is set for a row built in SQL, `entries` (keys, values) for a map built in SQL: their parts have sources of
+    their own. `rooted` says that the value has the shape of its sources, so that a field of it is a field of theirs.
+    `unknown` marks a column that is known by name only: what it is made from was hidden by a star.
+    """
 
     sources: dict[Source, float] = field(default_factory=dict)
     type: SqlType | None = None
     fields: dict[str, Value] | None = None
+    rooted: bool = False
+    entries: tuple[Value, Value] | None = None
+    unknown: bool = False
 
     def add(self, other: Value, step: Subtype = "IDENTITY") -> None:
         """Takes in the sources of `other` as they are after `step`."""
@@ -63,21 +71,32 @@ class Value:
         """The same value, placed with at most this confidence."""
         if all(known <= confidence for known in self.sources.values()):
             return self
-        return Value({s: min(c, confidence) for s, c in self.sources.items()}, self.type, self.fields)
+        return replace(self, sources={s: min(c, confidence) for s, c in self.sources.items()})
+
+    def copy(self) -> Value:
+        return replace(self, sources=dict(self.sources))
+
+    def through(self, step: Subtype) -> Value:
+        """The value after `step`, its fields likewise."""
+        result = replace(self, sources={})
+        result.add(self, step)
+        if self.fields is not None:
+            result.fields = {name: value.through(step) for name, value in self.fields.items()}
+        return result
 
     def field(self, name: str) -> Value:
         """A field of the value: of a row built in SQL, of a struct column, of each element of an array of structs.
 
-        The path grows only where the value is the column itself, and the type is a struct or unknown.
+        The path grows only where the value has its sources' shape, and the type is a struct or unknown.
         """
         if self.fields is not None:
             return self.fields.get(name) or Value(dict(self.sources))
         kind = self.type.element if isinstance(self.type, ArrayOf) else self.type
         if isinstance(kind, StructOf):
             inner = kind.field(name)
-            return Value(self._grown(name), inner) if inner is not None else Value()
+            return Value(self._grown(name), inner, rooted=self.rooted) if inner is not None else Value()
         if kind is None:
-            return Value(self._grown(name))
+            return Value(self._grown(name), rooted=self.rooted)
         return Value(dict(self.sources), Scalar("super") if kind == Scalar("super") else None)
 
     def has_field(self, name: str) -> bool:
@@ -102,27 +121,33 @@ class Value:
         return [name for name, _ in self.type.fields] if isinstance(self.type, StructOf) else []
 
     def _grown(self, name: str) -> dict[Source, float]:
+        if not self.rooted:
+            return dict(self.sources)
         return {
-            (s._replace(path=(*s.path, name)) if s.subtype == "IDENTITY" else s): c for s, c in self.sources.items()
+            (s._replace(path=(*s.path, name)) if s.subtype in DIRECT_SUBTYPES else s): c
+            for s, c in self.sources.items()
         }
 
     def element(self) -> Value:
         """An element of an array, or a value of a map."""
+        if self.entries is not None:
+            return self.entries[1]
         match self.type:
             case ArrayOf(element=inner) | MapOf(value=inner):
-                return Value(dict(self.sources), inner, self.fields)
+                return Value(dict(self.sources), inner, self.fields, self.rooted)
             case Scalar(name="super"):
-                return Value(dict(self.sources), self.type)
+                return Value(dict(self.sources), self.type, rooted=self.rooted)
             case _:
-                return Value(dict(self.sources), None, self.fields)
+                return Value(dict(self.sources), None, self.fields, self.rooted)
 
 
 def merged(values: Iterable[Value], step: Subtype = "IDENTITY") -> Value:
     """One value that comes from all of them; keeps the type where they agree."""
-    result, kinds = Value(), []
-    for value in values:
+    result, parts = Value(), list(values)
+    for value in parts:
         result.add(value, step)
-        kinds.append(value.type)
-    if kinds and all(kind == kinds[0] for kind in kinds):
-        result.type = kinds[0]
+    if parts and all(value.type == parts[0].type for value in parts):
+        result.type = parts[0].type
+        result.rooted = all(value.rooted for value in parts)
+    result.unknown = any(value.unknown for value in parts)
     return result

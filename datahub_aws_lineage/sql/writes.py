@@ -159,8 +159,9 @@ def _branch(analysis: Analysis, then: exp.Expr | None, target: Target, scope: Sc
             return
         if len(names) != len(values):
             analysis.collector.gap("arity", f"{len(values)} values for {len(names)} columns of {target.table}")
+        source = Scope(scope.dialect, None, scope.relations[1:], ctes=scope.ctes)  # there is no target row yet
         for name, node in zip(names, values, strict=False):
-            yield OutputColumn(name, analysis.queries.expressions.value(node, scope), node)
+            yield OutputColumn(name, analysis.queries.expressions.value(node, source), node)
 
 
 def _inserted(then: exp.Expr) -> tuple[list[str] | None, list[exp.Expr]]:

@@ -1,0 +1,279 @@
+"""Tokens made fit for sqlglot: valid SQL that its parser refuses, takes for something else, or takes for ever over.
+
+No rewriting changes which columns an expression is made from. Texts of expressions are cut from the statement itself,
+so nothing of this is seen outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlglot import Token, TokenType
+
+from datahub_aws_lineage.model.names import Dialect
+
+ROW, ARRAY, MAP = "__ROW", "__ARRAY", "__MAP"
+"""Names under which constructors are read as functions."""
+
+_CONSTRUCTORS = {"ROW": ROW, "ARRAY": ARRAY, "MAP": MAP}
+_JSON_FUNCTIONS = frozenset({"JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"})
+_JSON_CLAUSES = frozenset(
+    "RETURNING PASSING FORMAT NULL ERROR EMPTY TRUE FALSE UNKNOWN ABSENT DEFAULT WITH WITHOUT KEEP OMIT ON".split()
+)
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.IDENTIFIER})
+
+
+def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
+    for rewrite in _REWRITES[dialect]:
+        tokens = rewrite(tokens)
+    return tokens
+
+
+def without_indexes(tokens: list[Token]) -> list[Token]:
+    """sqlglot does not read `FROM t, t.items[0].parts AS p`; an index changes no lineage."""
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        kinds = [token.token_type for token in tokens[position : position + 3]]
+        if kinds == [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]:
+            position += 3
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
+
+
+def _as(token: Token, kind: TokenType, text: str | None = None) -> Token:
+    """The token as one of another type, at the same place."""
+    return Token(kind, token.text if text is None else text, token.line, token.col, token.start, token.end)
+
+
+def _word(tokens: list[Token], position: int) -> str:
+    if not 0 <= position < len(tokens) or tokens[position].token_type in _TEXTS:
+        return ""
+    return tokens[position].text.upper()
+
+
+def _partner(tokens: list[Token], opening: int) -> int:
+    """The position of the bracket that closes the one at `opening`; the end where none does."""
+    depth = 0
+    for position in range(opening, len(tokens)):
+        kind = tokens[position].token_type
+        depth += (kind in _OPENING) - (kind in _CLOSING)
+        if depth == 0:
+            return position
+    return len(tokens)
+
+
+# ---- constructors ---------------------------------------------------------------------------------------------------
+
+
+def _constructors(tokens: list[Token]) -> list[Token]:
+    """ROW(…), MAP(…), ARRAY[…] and ARRAY(…) as functions: sqlglot tries each as a type first, in exponential time.
+
+    Where a type is meant (behind AS within CAST, behind `::`, within such a type) they stay.
+    """
+    result = list(tokens)
+    types: list[bool] = []  # of each open bracket: is it within a type?
+    brackets: list[bool] = []  # of each open bracket: is it an array's, to be closed as a parenthesis?
+    for position, token in enumerate(tokens):
+        kind = token.token_type
+        if kind in _OPENING:
+            before = _word(tokens, position - 1)
+            meant = _CONSTRUCTORS.get(before) if position else None
+            is_type = (types[-1] if types else False) or _follows_as(tokens, position - 1)
+            array = meant == ARRAY and kind is TokenType.L_BRACKET
+            if meant is not None and (array or not is_type):
+                result[position - 1] = _as(tokens[position - 1], TokenType.VAR, meant)
+                is_type = False
+            if array:
+                result[position] = _as(token, TokenType.L_PAREN, "(")
+            types.append(is_type and meant is not None)
+            brackets.append(array)
+        elif kind in _CLOSING and types:
+            types.pop()
+            if brackets.pop():
+                result[position] = _as(token, TokenType.R_PAREN, ")")
+    return result
+
+
+def _follows_as(tokens: list[Token], position: int) -> bool:
+    return _word(tokens, position - 1) in ("AS", "::")
+
+
+# ---- JSON functions -------------------------------------------------------------------------------------------------
+
+
+def _json_calls(tokens: list[Token]) -> list[Token]:
+    """JSON_VALUE(x, path RETURNING t DEFAULT d ON EMPTY …) as a plain function of its values."""
+    if not any(token.text.upper() in _JSON_FUNCTIONS for token in tokens):
+        return tokens
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        name = _word(tokens, position)
+        if name in _JSON_FUNCTIONS and _word(tokens, position + 1) == "(":
+            end = _partner(tokens, position + 1)
+            kept.append(_as(tokens[position], TokenType.VAR, f"__{name}"))
+            kept.append(tokens[position + 1])
+            kept.extend(_json_arguments(_json_calls(tokens[position + 2 : end]), name))
+            position = end
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
+
+
+def _json_arguments(tokens: list[Token], function: str) -> list[Token]:
+    kept: list[Token] = []
+    position, passing = 0, False
+    while position < len(tokens):
+        token, word = tokens[position], _word(tokens, position)
+        clause = _json_clause(tokens, position)
+        if token.token_type in _OPENING:
+            end = _partner(tokens, position)
+            kept.extend(tokens[position : end + 1])
+            position = end + 1
+        elif clause:
+            position += clause
+        elif word in ("PASSING", "DEFAULT") or (function == "JSON_OBJECT" and word in ("VALUE", ":")):
+            passing = word == "PASSING"
+            kept.append(_as(token, TokenType.COMMA, ","))
+            position += 1
+        elif word == "KEY" and function == "JSON_OBJECT" and _word(tokens, position + 1) not in (",", ":", "VALUE"):
+            position += 1
+        elif word == "AS" and passing:
+            position += 2
+        else:
+            kept.append(token)
+            position += 1
+    return kept
+
+
+def _json_clause(tokens: list[Token], position: int) -> int:
+    """How many tokens from here are a clause that holds no value; 0 for none."""
+    words = [_word(tokens, position + ahead) for ahead in range(6)]
+    match words:
+        case ["RETURNING", *_]:
+            end = position + 1
+            while end < len(tokens) and _word(tokens, end) not in _JSON_CLAUSES:
+                end = _partner(tokens, end) + 1 if tokens[end].token_type in _OPENING else end + 1
+            return end - position
+        case ["FORMAT", "JSON", "ENCODING", *_]:
+            return 4
+        case ["FORMAT", "JSON", *_] | ["ON", "EMPTY" | "ERROR" | "NULL", *_]:
+            return 2
+        case ["NULL" | "ERROR" | "EMPTY" | "TRUE" | "FALSE" | "UNKNOWN" | "ABSENT", "ON", *_]:
+            return 3
+        case ["EMPTY", "ARRAY" | "OBJECT", "ON", *_]:
+            return 4
+        case ["WITH" | "WITHOUT", *rest] if "WRAPPER" in rest:
+            return rest.index("WRAPPER") + 2
+        case ["WITH" | "WITHOUT", "UNIQUE", "KEYS", *_]:
+            return 3
+        case ["WITH" | "WITHOUT", "UNIQUE", *_]:
+            return 2
+        case ["KEEP" | "OMIT", "QUOTES", "ON", *_]:
+            return 5
+        case ["KEEP" | "OMIT", "QUOTES", *_]:
+            return 2
+        case _:
+            return 0
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+def _intervals(tokens: list[Token]) -> list[Token]:
+    """INTERVAL is a column's name unless a string follows, signed or not (Trino: it is not reserved)."""
+    return [
+        _as(token, TokenType.VAR)
+        if token.token_type is TokenType.INTERVAL and not _begins_interval(tokens, i)
+        else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+def _names(tokens: list[Token]) -> list[Token]:
+    """ANY and IF without a parenthesis behind them, and WINDOW outside its clause, are names."""
+    return [_as(token, TokenType.IDENTIFIER) if _is_plain(tokens, i) else token for i, token in enumerate(tokens)]
+
+
+def _is_plain(tokens: list[Token], position: int) -> bool:
+    match tokens[position].token_type:
+        case TokenType.ANY:
+            return _word(tokens, position + 1) != "("
+        case TokenType.WINDOW:
+            return _word(tokens, position + 2) != "AS"
+        case _:
+            return _word(tokens, position) == "IF" and _word(tokens, position + 1) != "("
+
+
+def _begins_interval(tokens: list[Token], position: int) -> bool:
+    ahead = position + 2 if _word(tokens, position + 1) in ("+", "-") else position + 1
+    return ahead < len(tokens) and tokens[ahead].token_type is TokenType.STRING
+
+
+def _row_patterns(tokens: list[Token]) -> list[Token]:
+    """MATCH_RECOGNIZE without `SUBSET u = (a, b)` and without INITIAL or SEEK before PATTERN."""
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        word = _word(tokens, position)
+        if word in ("INITIAL", "SEEK") and _word(tokens, position + 1) == "PATTERN":
+            position += 1
+        elif word == "SUBSET" and _word(tokens, position + 2) == "=":
+            position = _partner(tokens, position + 3) + 1
+            while _word(tokens, position) == "," and _word(tokens, position + 2) == "=":
+                position = _partner(tokens, position + 3) + 1
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
+
+
+def _table_queries(tokens: list[Token]) -> list[Token]:
+    """`TABLE t` where a query stands is `SELECT * FROM t`."""
+    if not tokens or _word(tokens, 0) != "TABLE" or _word(tokens, 1) == "(":
+        return tokens
+    head = tokens[0]
+    made = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
+    return [*(_as(head, kind, text) for kind, text in made), *tokens[1:]]
+
+
+def _siblings(tokens: list[Token]) -> list[Token]:
+    """ORDER SIBLINGS BY of a hierarchical query orders by the same columns as ORDER BY."""
+    words = [token.text.upper() for token in tokens]
+    if "SIBLINGS" not in words:
+        return tokens
+    at = words.index("SIBLINGS")
+    if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
+        return tokens
+    return [*tokens[: at - 1], _as(tokens[at - 1], TokenType.ORDER_BY, "ORDER BY"), *tokens[at + 2 :]]
+
+
+def _redshift_operators(tokens: list[Token]) -> list[Token]:
+    """`@ x` (absolute value) as x, `x # y` (exclusive or) as x & y, PRIOR x of a hierarchical query as x."""
+    hierarchical = any(_word(tokens, i) == "CONNECT" or _word(tokens, i) == "CONNECT BY" for i in range(len(tokens)))
+    kept: list[Token] = []
+    for position, token in enumerate(tokens):
+        word = _word(tokens, position)
+        if word == "@" or (hierarchical and word == "PRIOR" and _is_name(tokens, position + 1)):
+            continue
+        kept.append(_as(token, TokenType.AMP, "&") if word == "#" else token)
+    return kept
+
+
+def _is_name(tokens: list[Token], position: int) -> bool:
+    if position >= len(tokens):
+        return False
+    return tokens[position].token_type is TokenType.IDENTIFIER or _word(tokens, position).replace("_", "a").isalnum()
+
+
+_Rewrite = Callable[[list[Token]], list[Token]]
+_REWRITES: dict[Dialect, Iterable[_Rewrite]] = {
+    "athena": (_table_queries, _constructors, _json_calls, _intervals, _names, _row_patterns),
+    "redshift": (_table_queries, _constructors, _siblings, _redshift_operators),
+}
