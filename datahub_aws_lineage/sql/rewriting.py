@@ -6,7 +6,7 @@ so nothing of this is seen outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from sqlglot import Token, TokenType
 
@@ -26,8 +26,10 @@ _TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.IDENTI
 
 
 def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
-    for rewrite in _REWRITES[dialect]:
-        tokens = rewrite(tokens)
+    words = {token.text.upper() for token in tokens}
+    for triggers, rewrite in _REWRITES[dialect]:
+        if not triggers.isdisjoint(words):
+            tokens = rewrite(tokens)
     return tokens
 
 
@@ -108,8 +110,6 @@ def _follows_as(tokens: list[Token], position: int) -> bool:
 
 def _json_calls(tokens: list[Token]) -> list[Token]:
     """JSON_VALUE(x, path RETURNING t DEFAULT d ON EMPTY …) as a plain function of its values."""
-    if not any(token.text.upper() in _JSON_FUNCTIONS for token in tokens):
-        return tokens
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
@@ -246,8 +246,6 @@ def _table_queries(tokens: list[Token]) -> list[Token]:
 def _siblings(tokens: list[Token]) -> list[Token]:
     """ORDER SIBLINGS BY of a hierarchical query orders by the same columns as ORDER BY."""
     words = [token.text.upper() for token in tokens]
-    if "SIBLINGS" not in words:
-        return tokens
     at = words.index("SIBLINGS")
     if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
         return tokens
@@ -273,7 +271,20 @@ def _is_name(tokens: list[Token], position: int) -> bool:
 
 
 _Rewrite = Callable[[list[Token]], list[Token]]
-_REWRITES: dict[Dialect, Iterable[_Rewrite]] = {
-    "athena": (_table_queries, _constructors, _json_calls, _intervals, _names, _row_patterns),
-    "redshift": (_table_queries, _constructors, _siblings, _redshift_operators),
+_REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
+    "athena": (
+        (frozenset({"TABLE"}), _table_queries),
+        (frozenset(_CONSTRUCTORS), _constructors),
+        (_JSON_FUNCTIONS, _json_calls),
+        (frozenset({"INTERVAL"}), _intervals),
+        (frozenset({"ANY", "IF", "WINDOW"}), _names),
+        (frozenset({"MATCH_RECOGNIZE"}), _row_patterns),
+    ),
+    "redshift": (
+        (frozenset({"TABLE"}), _table_queries),
+        (frozenset(_CONSTRUCTORS), _constructors),
+        (frozenset({"SIBLINGS"}), _siblings),
+        (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
+    ),
 }
+"""In order, with the words that a statement must hold for a rewriting to have anything to do."""
