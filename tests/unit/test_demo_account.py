@@ -166,8 +166,8 @@ def test_the_warehouse_mounts_the_catalog_and_another_database(account: Account)
 def test_histories_are_long_and_of_many_hands(account: Account) -> None:
     lengths = {label: len(records) for label, records in account.records.items()}
     assert lengths["Athena query history"] > 150
-    assert lengths["Redshift analytics: system_views"] > 250
-    assert lengths["Redshift ledger: audit_log"] > 12
+    assert lengths["Redshift analytics: query history"] > 250
+    assert lengths["Redshift ledger: audit log s3://ringelrad-audit-logs/ledger"] > 12
     assert {record.work_group for record in account.records["Athena query history"]} == {"elt", "dbt", "analysts"}
     actors = {record.actor for record in account.texts()}
     assert {"loader", "dbt_prod", "mkeller", "finance_batch", "bookkeeper", "auditor"} <= actors
@@ -190,7 +190,7 @@ def test_a_text_of_several_rows_comes_out_as_it_is_written(account: Account) -> 
 
 def test_a_record_of_several_lines_comes_out_as_it_is_written(account: Account) -> None:
     written = "".join(path.read_text() for path in (COMPANY / "redshift" / "ledger_log").glob("*.log"))
-    for record in account.records["Redshift ledger: audit_log"]:
+    for record in account.records["Redshift ledger: audit log s3://ringelrad-audit-logs/ledger"]:
         assert f"LOG: {record.text}\n" in written
 
 
