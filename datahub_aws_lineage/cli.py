@@ -7,6 +7,7 @@ error says why; 2 it was called wrongly; 130 it was interrupted. A reader that g
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -29,6 +30,8 @@ Tables: TypeAlias = Mapping[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code."""
     options = build_parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # SQL holds what a terminal may not be able to show
     try:
         options.run(options)
         sys.stdout.flush()

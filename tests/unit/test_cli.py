@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -230,3 +231,10 @@ def test_an_interrupt_is_quiet() -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait() == cli.INTERRUPTED
         assert process.stderr.read() == b""
+
+
+def test_a_terminal_that_cannot_show_the_sql() -> None:
+    sql = "CREATE TABLE t AS SELECT a AS größe FROM s".encode()
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run([*COMMAND, "explain"], input=sql, capture_output=True, env=environment, check=True)
+    assert b"gr\\xf6\\xdfe" in shown.stdout
