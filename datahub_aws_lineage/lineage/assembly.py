@@ -10,6 +10,7 @@ from datahub_aws_lineage.lineage.query_log import dataset_order
 from datahub_aws_lineage.lineage.resolver import Resolved
 from datahub_aws_lineage.model.lineage import ColumnEdge, DatasetEdge, DatasetLineage, EdgeOrigin
 from datahub_aws_lineage.model.names import Dataset
+from datahub_aws_lineage.model.nested_types import field_paths
 from datahub_aws_lineage.model.ports import Diagnostics
 
 _PRECEDENCE: tuple[EdgeOrigin, ...] = ("view", "query", "storage", "link", "external_schema")
@@ -53,7 +54,8 @@ class Assembly:
     def add_copy(self, copy: Copy) -> None:
         self._add_edge(DatasetEdge(copy.upstream, copy.origin))
         for column in copy.columns:
-            self._add_column(ColumnEdge(copy.upstream, column.name, column.name, "IDENTITY", None, 1.0))
+            for path in field_paths(column.name, column.type):
+                self._add_column(ColumnEdge(copy.upstream, path, path, "IDENTITY", None, 1.0))
 
     def build(self) -> DatasetLineage | None:
         """None where nothing is left."""

@@ -15,7 +15,7 @@ from datahub_aws_lineage.model.names import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What the dataset gets from `upstream`: each of `columns` from the column of that name."""
+    """What the dataset gets from `upstream`: each of `columns`, with its nested fields, from that of the same name."""
 
     upstream: Dataset
     origin: EdgeOrigin

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
-from datahub_aws_lineage.sql.nested_types import ArrayOf, SqlType, StructOf, parse_type
+from datahub_aws_lineage.model.nested_types import ArrayOf, SqlType, StructOf, parse_type
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
 from datahub_aws_lineage.sql.values import Value, merged
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.names import StatementTable, TableName
+from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf, StructOf, parse_type
 from datahub_aws_lineage.sql.expressions import name_parts
 from datahub_aws_lineage.sql.names import without_metadata_suffix
-from datahub_aws_lineage.sql.nested_types import ArrayOf, MapOf, StructOf, parse_type
 from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope
 from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
 from datahub_aws_lineage.sql.values import Source, Value, merged

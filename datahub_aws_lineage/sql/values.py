@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
 from datahub_aws_lineage.model.names import StatementTable
-from datahub_aws_lineage.sql.nested_types import ArrayOf, MapOf, Scalar, SqlType, StructOf
+from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf, Scalar, SqlType, StructOf
 
 _RANK: Mapping[str, int] = {"IDENTITY": 0, "TRANSFORMATION": 1, "AGGREGATION": 2}
 

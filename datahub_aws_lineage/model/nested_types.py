@@ -7,6 +7,7 @@ Reads Hive's spelling (`struct<a:int,b:array<string>>`) and Trino's (`row(a int,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -51,6 +52,22 @@ def parse_type(text: str) -> SqlType:
     except (IndexError, RecursionError):
         return Scalar(text.strip().lower())
     return kind if reader.done else Scalar(text.strip().lower())
+
+
+def field_paths(column: str, kind: str) -> Iterator[str]:
+    """The column and every field below it, as dotted paths; elements of arrays and values of maps add no part.
+
+    >>> list(field_paths("user", "struct<id:int,tags:array<struct<k:string>>>"))
+    ['user', 'user.id', 'user.tags', 'user.tags.k']
+    """
+    pending: list[tuple[str, SqlType]] = [(column, parse_type(kind))]
+    while pending:
+        path, inner = pending.pop()
+        yield path
+        while isinstance(inner, ArrayOf | MapOf):
+            inner = inner.element if isinstance(inner, ArrayOf) else inner.value
+        if isinstance(inner, StructOf):
+            pending.extend((f"{path}.{name}", field) for name, field in reversed(inner.fields))
 
 
 class _Reader:
