@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
@@ -90,5 +91,8 @@ def _folder(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _compress(content: bytes) -> bytes:
-    # Without a time and at a fixed level: the same file each time.
-    return gzip.compress(content, compresslevel=6, mtime=0)
+    # Without a time, at a fixed level, and with the header of every version of Python: the same file each time.
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=buffer, mtime=0) as file:
+        file.write(content)
+    return buffer.getvalue()
