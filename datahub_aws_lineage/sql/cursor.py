@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError
@@ -164,3 +166,29 @@ def split_commas(tokens: list[Token]) -> list[list[Token]]:
 def source_text(tokens: list[Token], text: str) -> str:
     """The text from the first token to the last, as written."""
     return text[tokens[0].start : tokens[-1].end + 1] if tokens else ""
+
+
+def split_statements(tokens: list[Token]) -> Iterator[list[Token]]:
+    """The statements of a text, without their semicolons; empty ones fall away."""
+    group: list[Token] = []
+    for token in tokens:
+        if token.token_type is not TokenType.SEMICOLON:
+            group.append(token)
+        elif group:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def into_position(tokens: list[Token]) -> int | None:
+    """The position of INTO between the outermost SELECT and its FROM."""
+    depth = 0
+    for position, token in enumerate(tokens):
+        kind = token.token_type
+        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        if depth == 0 and kind is TokenType.INTO:
+            return position
+        if depth == 0 and kind is TokenType.FROM:
+            return None
+    return None

@@ -1,0 +1,92 @@
+"""Statements that move no data but decide what the following ones mean: transactions, DROP, ALTER, SET."""
+
+from __future__ import annotations
+
+from datahub_aws_lineage.model.lineage import Drop, Effect, Rename, SetSearchPath, TransactionMark, Truncate
+from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.sql import alters, writes
+from datahub_aws_lineage.sql.cursor import split_commas
+from datahub_aws_lineage.sql.statements import Analysis, Found
+
+
+def transaction(analysis: Analysis) -> Found:
+    cursor = analysis.cursor
+    word = cursor.word()
+    effects: tuple[Effect, ...] = ()
+    if word == "BEGIN" or (word == "START" and cursor.word(1) == "TRANSACTION"):
+        effects = (TransactionMark("begin"),)
+    elif word in ("COMMIT", "END"):
+        effects = (TransactionMark("commit"),)
+    elif word in ("ROLLBACK", "ABORT"):
+        effects = (TransactionMark("rollback"),)
+    return Found("transaction", effects=effects)
+
+
+def drop(analysis: Analysis) -> Found:
+    """DROP TABLE | VIEW [IF EXISTS] name [, …]; other things dropped hold no rows."""
+    cursor = analysis.cursor
+    cursor.needs("DROP")
+    while cursor.takes_any(frozenset({"MATERIALIZED", "EXTERNAL", "PROTECTED"})):
+        pass
+    if not cursor.takes_any(frozenset({"TABLE", "VIEW"})):
+        return Found("drop")
+    cursor.takes("IF", "EXISTS")
+    tables = [analysis.names.read(cursor.name())]
+    while cursor.takes(","):
+        tables.append(analysis.names.read(cursor.name()))
+    return Found("drop", effects=tuple(Drop(table) for table in tables))
+
+
+def truncate(analysis: Analysis) -> Found:
+    cursor = analysis.cursor
+    cursor.needs("TRUNCATE")
+    cursor.takes("TABLE")
+    return Found("truncate", effects=(Truncate(analysis.names.read(cursor.name())),))
+
+
+def alter(analysis: Analysis) -> Found:
+    cursor = analysis.cursor
+    if not (cursor.sees("ALTER", "TABLE") or cursor.sees("ALTER", "VIEW")):
+        return Found("utility")
+    start = cursor.at
+    cursor.at += 2
+    cursor.takes("IF", "EXISTS")
+    old = analysis.names.read(cursor.name())
+    if cursor.sees("APPEND"):
+        cursor.at = start
+        return writes.append(analysis)
+    if not cursor.takes("RENAME", "TO"):
+        alters.alter_columns(analysis, old)
+        return Found("utility")
+    return Found("rename", effects=(Rename(old, _beside(old, cursor.name())),))
+
+
+def _beside(old: StatementTable, parts: tuple[str, ...]) -> StatementTable:
+    """A new name without a schema stays in the schema of the old one."""
+    if isinstance(old, TableName):
+        return TableName(old.catalog, parts[-2] if len(parts) > 1 else old.database, parts[-1])
+    return TemporaryTable(parts[-1])
+
+
+def set_parameter(analysis: Analysis) -> Found:
+    cursor = analysis.cursor
+    cursor.needs("SET")
+    cursor.takes_any(frozenset({"SESSION", "LOCAL"}))
+    if not cursor.takes("SEARCH_PATH"):
+        return Found("utility")
+    if not cursor.takes("TO"):
+        cursor.takes("=")
+    if cursor.sees("DEFAULT"):
+        return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
+    items = [item[0].text for item in split_commas(cursor.rest()) if item]
+    path = tuple(part.strip().strip('"').lower() for item in items for part in item.split(","))
+    return Found("utility", effects=(SetSearchPath(path),))
+
+
+def reset_parameter(analysis: Analysis) -> Found:
+    """RESET search_path | ALL."""
+    cursor = analysis.cursor
+    cursor.needs("RESET")
+    if cursor.sees("SEARCH_PATH") or cursor.sees("ALL"):
+        return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
+    return Found("utility")
