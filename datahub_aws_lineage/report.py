@@ -156,6 +156,10 @@ class ReportDiagnostics:
 
     def unresolved(self, reason: str, detail: str) -> None:
         self._report.unresolved.add(reason, detail)
+        if reason == "internal":
+            self._report.warning(
+                message="A defect of datahub-aws-lineage cost a statement; please report it", context=detail
+            )
 
     def truncated(self, what: str, detail: str) -> None:
         self._report.truncated.add(what, detail)

@@ -95,7 +95,7 @@ UnresolvedReason: TypeAlias = Literal[
     "too_long",
     "too_deep",
     "too_slow",
-    "internal",  # a defect of this tool; always reported as a warning, with the statement's fingerprint
+    "internal",  # a defect of this tool; always reported as a warning
 ]
 
 

@@ -111,3 +111,11 @@ def test_it_can_be_written_as_json(report: AwsLineageReport) -> None:
     report.coverage.add_lineage(lineage(edge("a", 0.5)))
     written = json.loads(json.dumps(Report.to_pure_python_obj(report)))
     assert written["skipped"]["athena work group: denied"]["count"] == 1
+
+
+def test_a_defect_of_the_engine_is_a_warning_and_bad_sql_is_not() -> None:
+    report = AwsLineageReport()
+    report.diagnostics.unresolved("syntax", "athena statement 1: unexpected token")
+    assert not list(report.warnings)
+    report.diagnostics.unresolved("internal", "athena statement 2: KeyError: 'x'")
+    assert "athena statement 2" in str(list(report.warnings))
