@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
-from datahub_aws_lineage.model.nested_types import ArrayOf, SqlType, StructOf, parse_type
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
+from datahub_aws_lineage.sql.shapes import (
+    array_agg,
+    array_of,
+    cast_to,
+    map_of,
+    numbered_field,
+    row_of,
+    same_array,
+    transformed,
+)
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:
@@ -78,7 +87,7 @@ class ExpressionWalker:
         if reader is not None:
             return reader(self, node, scope)
         result = Value()
-        self._collect(node, scope, result)
+        self.collect(node, scope, result)
         return result
 
     def _column(self, node: exp.Expr, scope: Scope) -> Value:
@@ -123,7 +132,7 @@ class ExpressionWalker:
             return Value()  # a lambda's parameter
         if isinstance(base, exp.Dot):  # schema.function(…): only the function has arguments
             value = Value()
-            self._collect(base.expression, scope, value)
+            self.collect(base.expression, scope, value)
         else:
             value = self.value(base, scope)
         for name in names:
@@ -135,89 +144,14 @@ class ExpressionWalker:
             value = Value()
         else:
             whole = self.value(node.this, scope)
-            value = _numbered_field(whole, node) or whole.element().copy()
+            value = numbered_field(whole, node) or whole.element().copy()
         for index in node.expressions:
             if not isinstance(index, exp.Literal):
-                self._collect(index, scope, value)
+                self.collect(index, scope, value)
         return value
 
     def _paren(self, node: exp.Expr, scope: Scope) -> Value:
         return self.value(node.this, scope)
-
-    def _cast(self, node: exp.Expr, scope: Scope) -> Value:
-        kind = _cast_type(node)
-        while isinstance(node.this, exp.Cast):  # a::int::text is no deeper than a::text
-            node = node.this
-        inner = self.value(node.this, scope)
-        result = Value(type=kind)
-        result.add(inner, "TRANSFORMATION")
-        if inner.fields is not None and kind is not None:
-            names = _field_names(kind)
-            if len(names) == len(inner.fields):
-                result.fields = dict(zip(names, inner.fields.values(), strict=True))
-        return result
-
-    def _struct(self, node: exp.Expr, scope: Scope) -> Value:
-        fields: dict[str, Value] = {}
-        for position, item in enumerate(node.expressions):
-            named = isinstance(item, exp.PropertyEQ | exp.Alias)
-            name = item.alias_or_name if isinstance(item, exp.Alias) else item.this.name if named else ""
-            inner = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
-            fields[name.lower() or f"field{position}"] = self.value(inner, scope)
-        result = merged(fields.values(), "TRANSFORMATION")
-        result.type, result.fields, result.rooted = None, fields, False
-        return result
-
-    def _array(self, node: exp.Expr, scope: Scope) -> Value:
-        elements = [self.value(item, scope) for item in node.expressions]
-        result = merged(elements, "TRANSFORMATION")
-        result.type = ArrayOf(result.type) if result.type is not None else None
-        rows = [element.fields for element in elements]
-        if rows and all(row is not None and len(row) == len(rows[0] or {}) for row in rows):
-            columns = zip(*(list((row or {}).values()) for row in rows), strict=True)
-            result.fields = dict(zip(rows[0] or {}, (merged(column) for column in columns), strict=True))
-        return result
-
-    def _map(self, node: exp.Expr, scope: Scope) -> Value:
-        """MAP(keys, values), from two arrays."""
-        parts = [self.value(item, scope) for item in node.expressions]
-        result = merged(parts, "TRANSFORMATION")
-        if len(parts) == 2:
-            keys, values = parts
-            result.entries = (keys.element(), values.element())
-        return result
-
-    def _same_array(self, node: exp.Expr, scope: Scope) -> Value:
-        """Functions that give elements of their first argument: filter, slice, array_sort, …"""
-        first, *others = [child for child in node.iter_expressions() if isinstance(child, exp.Expr)]
-        value = self.value(first, scope).through("TRANSFORMATION")
-        for other in others:
-            self._collect(other, scope, value)
-        return value
-
-    def _array_agg(self, node: exp.Expr, scope: Scope) -> Value:
-        inner = node.this
-        order = inner if isinstance(inner, exp.Order) else None
-        inner = inner.this if order is not None else inner
-        if isinstance(inner, exp.Distinct) and len(inner.expressions) == 1:
-            inner = inner.expressions[0]
-        element = self.value(inner, scope)
-        result = element.through("AGGREGATION")
-        result.type = ArrayOf(element.type) if element.type is not None else None
-        for key in order.expressions if order is not None else ():
-            result.add(self.value(key.this if isinstance(key, exp.Ordered) else key, scope), "WINDOW")
-        return result
-
-    def _transformed(self, node: exp.Expr, scope: Scope) -> Value:
-        """transform(array, x -> CAST(ROW(…) AS ROW(…))): an array of rows of that type."""
-        result = Value()
-        for child in node.iter_expressions():
-            self._collect(child, scope, result)
-        function = node.args.get("expression")
-        body = function.this if isinstance(function, exp.Lambda) else None
-        kind = _cast_type(body) if isinstance(body, exp.Cast) else None
-        result.type = ArrayOf(kind) if kind is not None else None
-        return result
 
     def _subquery(self, node: exp.Expr, scope: Scope) -> Value:
         """A scalar subquery; its conditions influence the statement, its one column is the value."""
@@ -229,7 +163,7 @@ class ExpressionWalker:
 
     # ---- everything else: sources only ------------------------------------------------------------------------------
 
-    def _collect(self, node: exp.Expr, scope: Scope, result: Value) -> None:
+    def collect(self, node: exp.Expr, scope: Scope, result: Value) -> None:
         stack: list[tuple[exp.Expr, Subtype]] = [(node, "TRANSFORMATION")]
         while stack:
             current, step = stack.pop()
@@ -327,28 +261,6 @@ def _is_aggregate(node: exp.Expr) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
 
 
-def _cast_type(node: exp.Expr) -> SqlType | None:
-    kind = node.args.get("to")
-    if kind is None or not kind.args.get("nested"):
-        return None
-    return parse_type(kind.sql(dialect="trino"))
-
-
-def _field_names(kind: SqlType) -> list[str]:
-    inner = kind.element if isinstance(kind, ArrayOf) else kind
-    return [name for name, _ in inner.fields] if isinstance(inner, StructOf) else []
-
-
-def _numbered_field(row: Value, node: exp.Expr) -> Value | None:
-    """ROW(a, b)[2]: the second field of a row built in SQL. sqlglot has made the subscript count from 0."""
-    index = node.expressions[0] if len(node.expressions) == 1 else None
-    if row.fields is None or isinstance(row.type, ArrayOf) or not isinstance(index, exp.Literal) or index.is_string:
-        return None
-    position = int(index.name) if index.name.isdigit() else -1
-    values = list(row.fields.values())
-    return values[position].copy() if 0 <= position < len(values) else None
-
-
 def _path_reader(node: exp.Expr) -> _PathReader | None:
     reader = _PATHS.get(type(node))
     if reader is None and type(node) is exp.Anonymous:
@@ -365,32 +277,32 @@ _PATHS: dict[type[exp.Expr], _PathReader] = {
     exp.Bracket: ExpressionWalker._bracket,
     exp.Paren: ExpressionWalker._paren,
     exp.Alias: ExpressionWalker._paren,
-    exp.Cast: ExpressionWalker._cast,
-    exp.TryCast: ExpressionWalker._cast,
-    exp.Struct: ExpressionWalker._struct,
-    exp.Array: ExpressionWalker._array,
+    exp.Cast: cast_to,
+    exp.TryCast: cast_to,
+    exp.Struct: row_of,
+    exp.Array: array_of,
     exp.Subquery: ExpressionWalker._subquery,
     exp.Select: ExpressionWalker._subquery,
     exp.Union: ExpressionWalker._subquery,
     exp.Except: ExpressionWalker._subquery,
     exp.Intersect: ExpressionWalker._subquery,
-    exp.ArrayAgg: ExpressionWalker._array_agg,
-    exp.ArrayDistinct: ExpressionWalker._same_array,
-    exp.ArrayFilter: ExpressionWalker._same_array,
-    exp.ArraySlice: ExpressionWalker._same_array,
-    exp.ArraySort: ExpressionWalker._same_array,
-    exp.Transform: ExpressionWalker._transformed,
+    exp.ArrayAgg: array_agg,
+    exp.ArrayDistinct: same_array,
+    exp.ArrayFilter: same_array,
+    exp.ArraySlice: same_array,
+    exp.ArraySort: same_array,
+    exp.Transform: transformed,
 }
 """Nodes whose value keeps a path or a type. Casts nest one in another, as deep as they are written."""
 
 _CALLS: dict[str, _PathReader] = {
-    "__array": ExpressionWalker._array,
-    "__map": ExpressionWalker._map,
-    "__row": ExpressionWalker._struct,
-    "array_sort": ExpressionWalker._same_array,
-    "reverse": ExpressionWalker._same_array,
-    "shuffle": ExpressionWalker._same_array,
-    "trim_array": ExpressionWalker._same_array,
+    "__array": array_of,
+    "__map": map_of,
+    "__row": row_of,
+    "array_sort": same_array,
+    "reverse": same_array,
+    "shuffle": same_array,
+    "trim_array": same_array,
 }
 """The same for functions that are known by name alone."""
 
