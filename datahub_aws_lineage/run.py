@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.chronology import Logged, in_time_order
@@ -23,6 +24,7 @@ from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresol
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
+from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.sql import analyze, fingerprint, mask_literals
@@ -96,6 +98,7 @@ class Run:
                 self._index.mark_complete(catalog, warehouse=warehouse, catalog_id=catalog_id, covers=self._covers)
 
     def _table(self, table: Table, warehouse: str | None) -> WorkUnits:
+        table = _without_secrets(table)
         self._history.add_table(table, warehouse)
         if table.view is not None:
             self._views.append((table, warehouse))
@@ -130,7 +133,7 @@ class Run:
             with self._part(history.label):
                 for record in history.reader.read_queries():
                     if self._counts(record):
-                        yield Logged(record, history.warehouse)
+                        yield Logged(replace(record, text=mask_text(record.text)), history.warehouse)
 
     def _counts(self, record: QueryRecord) -> bool:
         users, texts = self._config.user_pattern, self._config.query_pattern
@@ -220,6 +223,16 @@ def _naming(config: AwsLineageConfig) -> Naming:
             for warehouse in warehouses
             for schema, instance in warehouse.external_instance_map.items()
         },
+    )
+
+
+def _without_secrets(table: Table) -> Table:
+    """Keys and passwords stand in parameters (of connectors) and in SQL (COPY … CREDENTIALS); none is passed on."""
+    view = table.view
+    return replace(
+        table,
+        parameters={name: str(mask_member(name, value)) for name, value in table.parameters.items()},
+        view=replace(view, sql=mask_text(view.sql)) if view is not None else None,
     )
 
 

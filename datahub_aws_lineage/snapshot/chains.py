@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from xml.sax.saxutils import unescape
 
+from datahub_aws_lineage.model.secrets import Json
 from datahub_aws_lineage.snapshot.exchange import Exchange
 from datahub_aws_lineage.snapshot.recording import Operation
-from datahub_aws_lineage.snapshot.secrets import Json
 
 _TOKENS = frozenset({"nexttoken", "continuationtoken", "marker"})
 _IDS = {"redshift-data": frozenset({"id"}), "athena": frozenset({"queryexecutionid"})}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from datahub_aws_lineage.errors import SnapshotError
-from datahub_aws_lineage.snapshot.secrets import Json, mask_bytes, mask_json, mask_member, mask_text
+from datahub_aws_lineage.model.secrets import Json, mask_bytes, mask_json, mask_member, mask_text
 
 OBJECTS = "objects"
 LARGEST_INLINE_TEXT = 64 * 1024

@@ -23,6 +23,7 @@ from botocore.model import OperationModel
 from botocore.session import Session
 
 from datahub_aws_lineage.errors import SnapshotError
+from datahub_aws_lineage.model.secrets import Json
 from datahub_aws_lineage.snapshot.exchange import Exchange, ObjectFile
 from datahub_aws_lineage.snapshot.recording import Operation, Recording
 from datahub_aws_lineage.snapshot.requests import (
@@ -32,7 +33,6 @@ from datahub_aws_lineage.snapshot.requests import (
     protocol_of,
     without_page_size,
 )
-from datahub_aws_lineage.snapshot.secrets import Json
 
 _LONGEST_VALUE = 120
 _LONGEST_REQUEST = 600

@@ -10,9 +10,9 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from botocore.utils import parse_to_aware_datetime
 
 from datahub_aws_lineage.errors import SnapshotError
+from datahub_aws_lineage.model.secrets import Json, mask_json
 from datahub_aws_lineage.snapshot.exchange import to_json
 from datahub_aws_lineage.snapshot.recording import Operation
-from datahub_aws_lineage.snapshot.secrets import Json, mask_json
 
 JSON_PROTOCOLS = frozenset({"json", "rest-json"})
 XML_PROTOCOLS = frozenset({"query", "ec2", "rest-xml"})

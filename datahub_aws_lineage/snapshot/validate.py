@@ -18,11 +18,11 @@ from botocore.parsers import ResponseParserError, create_parser
 from botocore.validate import ParamValidator
 
 from datahub_aws_lineage.errors import SnapshotError
+from datahub_aws_lineage.model.secrets import mask_bytes, mask_json
 from datahub_aws_lineage.snapshot.chains import reachable
 from datahub_aws_lineage.snapshot.exchange import Exchange, ObjectFile
 from datahub_aws_lineage.snapshot.recording import Operation, Recording
 from datahub_aws_lineage.snapshot.requests import JSON_PROTOCOLS, canonical_request, protocol_of
-from datahub_aws_lineage.snapshot.secrets import mask_bytes, mask_json
 from datahub_aws_lineage.snapshot.shapes import json_problems, xml_problems
 
 Parsed: TypeAlias = "dict[str, Any]"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from datahub_aws_lineage.errors import SnapshotError
 from datahub_aws_lineage.model.queries import TimeWindow
+from datahub_aws_lineage.model.secrets import mask_bytes, mask_json, mask_text
 from datahub_aws_lineage.snapshot import Recording, RecordingWriter
 from datahub_aws_lineage.snapshot.exchange import Exchange, ObjectFile, build_exchange, parse_line
-from datahub_aws_lineage.snapshot.secrets import mask_bytes, mask_json, mask_text
 
 UTC = timezone.utc
 WINDOW = TimeWindow(datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 4, 1, 12, 30, tzinfo=UTC))

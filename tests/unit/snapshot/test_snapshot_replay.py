@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from datahub_aws_lineage.errors import SnapshotError
+from datahub_aws_lineage.model.secrets import mask_text
 from datahub_aws_lineage.snapshot import RecordingWriter, replaying_session
-from datahub_aws_lineage.snapshot.secrets import mask_text
 
 UTC = timezone.utc
 STS_XML = (

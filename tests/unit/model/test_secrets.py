@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datahub_aws_lineage.snapshot.secrets import MASK, Json, is_secret_name, mask_bytes, mask_json, mask_text
+from datahub_aws_lineage.model.secrets import MASK, Json, is_secret_name, mask_bytes, mask_json, mask_text
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ACCESS_KEY = "AKIA" + "IOSFODNN7EXAMPLE"

@@ -1,0 +1,63 @@
+"""Texts that are the same statement, and texts without their literals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql import fingerprint, mask_literals
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT a FROM t WHERE b = 1", "select  A\nfrom T where B = 20.5e3"),
+        ("SELECT a FROM t WHERE b = 'x'", "SELECT a /* why */ FROM t WHERE b = 'it''s' -- so"),
+        ("SELECT a FROM t WHERE b IN (1, 2)", "SELECT a FROM t WHERE b IN (7)"),
+        ("SELECT a FROM t;", "SELECT a FROM t"),
+    ],
+)
+def test_literals_comments_case_and_blanks_make_no_other_statement(one: str, other: str) -> None:
+    assert fingerprint(one, "athena") == fingerprint(other, "athena")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT a FROM t", "SELECT b FROM t"),
+        ("SELECT a FROM t1", "SELECT a FROM t2"),
+        ("SELECT ab FROM t", "SELECT a b FROM t"),
+        ('SELECT "a b" FROM t', 'SELECT "a", b FROM t'),
+    ],
+)
+def test_other_names_make_another_statement(one: str, other: str) -> None:
+    assert fingerprint(one, "redshift") != fingerprint(other, "redshift")
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "masked"),
+    [
+        ("SELECT 'x', 1.5, a1 FROM \"t 1\"", "athena", "SELECT '?', ?, a1 FROM \"t 1\""),
+        ("SELECT 'it''s' -- Ann's", "athena", "SELECT '?' -- ?"),
+        (r"SELECT 'a\' || 'b'", "athena", "SELECT '?' || '?'"),
+        (r"SELECT 'a\'b', 2", "redshift", "SELECT '?', ?"),
+        ("UNLOAD ($$ SELECT 'x' $$) TO 's3://b/p'", "redshift", "UNLOAD ($$?$$) TO '?'"),
+        ("SELECT 'never closed", "redshift", "SELECT '?'"),
+    ],
+)
+def test_no_literal_and_no_comment_is_left(text: str, dialect: Dialect, masked: str) -> None:
+    assert mask_literals(text, dialect) == masked
+
+
+@given(st.text(alphabet="ab1' \"-\\$;/*\n.`", max_size=60), st.sampled_from(["athena", "redshift"]))
+def test_masking_ends_and_twice_is_once(text: str, dialect: Dialect) -> None:
+    masked = mask_literals(text, dialect)
+    assert mask_literals(masked, dialect) == masked
+
+
+@given(st.text(alphabet="xyz", min_size=6, max_size=12), st.sampled_from(["athena", "redshift"]))
+def test_a_literal_never_survives(secret: str, dialect: Dialect) -> None:
+    text = f"INSERT INTO t SELECT a, '{secret}' FROM s WHERE b = '{secret}' /* {secret} */ -- {secret}"
+    assert secret not in mask_literals(text, dialect)
