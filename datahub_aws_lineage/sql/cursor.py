@@ -140,10 +140,17 @@ class Cursor:
 
     def error(self, message: str) -> NotUnderstoodError:
         token = self.token or (self.tokens[-1] if self.tokens else None)
-        found = f", found {self.token.text[:40]!r}" if self.token else ", found the end"
+        found = f", found {_shown(self.token)}" if self.token else ", found the end"
         return NotUnderstoodError(
             "syntax", message + found, line=token.line if token else None, column=token.col if token else None
         )
+
+
+def _shown(token: Token) -> str:
+    """A literal is never quoted in a message: it may be personal or secret."""
+    if token.token_type in STRINGS or token.token_type is TokenType.NUMBER:
+        return "a literal"
+    return repr(token.text[:40])
 
 
 def split_commas(tokens: list[Token]) -> list[list[Token]]:

@@ -77,7 +77,10 @@ def tokenize(text: str, dialect: Dialect) -> list[Token]:
     try:
         return list(_DIALECTS[dialect].tokenize(text))
     except TokenError as e:
-        raise NotUnderstoodError("syntax", _first_line(str(e))) from e
+        # sqlglot's message quotes the text around, which may hold literals
+        raise NotUnderstoodError(
+            "syntax", "a quote or comment that is never closed, or a character that is no SQL"
+        ) from e
 
 
 def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
@@ -92,7 +95,7 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     except ParseError as e:
         raise _syntax_error(e) from e
     except SqlglotError as e:
-        raise NotUnderstoodError("syntax", _first_line(str(e))) from e
+        raise NotUnderstoodError("syntax", type(e).__name__, **_position(tokens)) from e
     except RecursionError as e:
         raise NotUnderstoodError("too_deep", "nested too deeply to be parsed") from e
     if len(trees) != 1 or isinstance(trees[0], exp.Command):
@@ -134,13 +137,11 @@ def _check_nesting(tokens: list[Token]) -> None:
 
 def _syntax_error(error: ParseError) -> NotUnderstoodError:
     first = error.errors[0] if error.errors else {}
-    message = str(first.get("description") or _first_line(str(error)))
+    message = str(first.get("description") or "not readable")
+    if "<" in message:  # sqlglot names its own classes
+        message = "an expression is not complete"
     return NotUnderstoodError("syntax", message, line=first.get("line"), column=first.get("col"))
 
 
 def _position(tokens: list[Token]) -> dict[str, int]:
     return {"line": tokens[0].line, "column": tokens[0].col} if tokens else {}
-
-
-def _first_line(message: str) -> str:
-    return message.strip().split("\n", 1)[0]

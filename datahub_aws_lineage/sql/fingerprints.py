@@ -20,6 +20,10 @@ _LEXEME = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_QUOTED_QUERY = ["unload", "("]
+"""What stands before a literal that is itself SQL."""
+_VARYING = re.compile(r"(?<==)[^/']*|\d+")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ATHENA_STRING = re.compile(r"'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
 
 
@@ -46,29 +50,53 @@ def _lexemes(text: str, dialect: Dialect) -> list[tuple[str, str]]:
 def fingerprint(text: str, dialect: Dialect) -> str:
     """32 hex digits, the same for texts that differ only in literals, comments, blanks and the case of words.
 
-    Lists of literals count as one: `IN (1, 2)` and `IN (1, 2, 3)` are the same statement.
+    Lists of literals count as one: `IN (1, 2)` and `IN (1, 2, 3)` are the same statement. What names something is no
+    such literal: the query in UNLOAD's quotes, and an S3 location, but for its numbers and partitions (`dt=…`).
     """
-    parts: list[str] = []
-    for kind, lexeme in _lexemes(text, dialect):
-        if kind in ("comment", "blank"):
-            continue
-        if kind in ("string", "number", "dollar"):
-            if parts[-2:] == ["?", ","]:
-                parts.pop()
-                continue
-            parts.append("?")
-        else:
-            parts.append(lexeme.lower())
+    parts = _parts(text, dialect)
     while parts and parts[-1] == ";":
         parts.pop()
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
-def mask_literals(text: str, dialect: Dialect) -> str:
-    """The text with every string, number and comment masked; quoted names stay."""
-    masked: list[str] = []
+def _parts(text: str, dialect: Dialect) -> list[str]:
+    parts: list[str] = []
     for kind, lexeme in _lexemes(text, dialect):
-        if kind == "comment":
+        if kind in ("comment", "blank"):
+            continue
+        if kind not in ("string", "number", "dollar"):
+            parts.append(lexeme.lower())
+        elif parts[-2:] == _QUOTED_QUERY:
+            parts.extend(_parts(_content(kind, lexeme), dialect))
+        elif lexeme[1:6].lower() == "s3://":
+            parts.append(_VARYING.sub("?", lexeme.lower()))
+        elif parts[-2:] == ["?", ","]:
+            parts.pop()
+        else:
+            parts.append("?")
+    return parts
+
+
+def _content(kind: str, lexeme: str) -> str:
+    """The text within the quotes of a literal."""
+    if kind == "dollar":
+        tag = lexeme.index("$", 1) + 1
+        return lexeme[tag:-tag] if len(lexeme) >= 2 * tag else lexeme[tag:]
+    return _ESCAPED.sub(r"\1", lexeme[1:].removesuffix("'").replace("''", "'"))
+
+
+def mask_literals(text: str, dialect: Dialect) -> str:
+    """The text with every string, number and comment masked; quoted names and UNLOAD's quoted query stay."""
+    masked: list[str] = []
+    before: list[str] = []
+    for kind, lexeme in _lexemes(text, dialect):
+        quoted_query = before == _QUOTED_QUERY and kind in ("string", "dollar")
+        if kind not in ("comment", "blank"):
+            before = [*before[-1:], lexeme.lower()]
+        if quoted_query:
+            inner = mask_literals(_content(kind, lexeme), dialect)
+            masked.append(f"$${inner}$$" if "$$" not in inner else "$$?$$")
+        elif kind == "comment":
             masked.append("/* ? */" if lexeme.startswith("/*") else "-- ?")
         elif kind == "string":
             masked.append("'?'")

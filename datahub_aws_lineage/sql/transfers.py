@@ -24,7 +24,7 @@ def copy(analysis: Analysis) -> Found:
     if uri is None:
         raise cursor.error("expected the source of COPY as a string")
     source = check_location(uri)
-    if not uri.lower().startswith("s3://"):
+    if not uri.lower().startswith(("s3://", "s3a://", "s3n://")):
         analysis.collector.gap("source", f"COPY reads {uri}, which is no S3 location")
         return Found("copy", target.table, writes_rows_of_existing=True)
     analysis.collector.read(source)

@@ -17,6 +17,8 @@ from datahub_aws_lineage.sql import fingerprint, mask_literals
         ("SELECT a FROM t WHERE b = 'x'", "SELECT a /* why */ FROM t WHERE b = 'it''s' -- so"),
         ("SELECT a FROM t WHERE b IN (1, 2)", "SELECT a FROM t WHERE b IN (7)"),
         ("SELECT a FROM t;", "SELECT a FROM t"),
+        ("COPY t FROM 's3://lake/in/dt=2026-01-01/'", "COPY t FROM 's3://lake/in/dt=2026-01-02/'"),
+        ("UNLOAD ('SELECT a WHERE b = ''x''') TO 's3://b/1/'", "UNLOAD ('select a where b = 5') TO 's3://b/2/'"),
     ],
 )
 def test_literals_comments_case_and_blanks_make_no_other_statement(one: str, other: str) -> None:
@@ -30,6 +32,8 @@ def test_literals_comments_case_and_blanks_make_no_other_statement(one: str, oth
         ("SELECT a FROM t1", "SELECT a FROM t2"),
         ("SELECT ab FROM t", "SELECT a b FROM t"),
         ('SELECT "a b" FROM t', 'SELECT "a", b FROM t'),
+        ("UNLOAD ('SELECT a FROM p') TO 's3://b/one/'", "UNLOAD ('SELECT b FROM q') TO 's3://b/one/'"),
+        ("COPY t FROM 's3://lake/in/'", "COPY t FROM 's3://lake/other/'"),
     ],
 )
 def test_other_names_make_another_statement(one: str, other: str) -> None:
@@ -43,7 +47,9 @@ def test_other_names_make_another_statement(one: str, other: str) -> None:
         ("SELECT 'it''s' -- Ann's", "athena", "SELECT '?' -- ?"),
         (r"SELECT 'a\' || 'b'", "athena", "SELECT '?' || '?'"),
         (r"SELECT 'a\'b', 2", "redshift", "SELECT '?', ?"),
-        ("UNLOAD ($$ SELECT 'x' $$) TO 's3://b/p'", "redshift", "UNLOAD ($$?$$) TO '?'"),
+        ("SELECT $$x$$", "redshift", "SELECT $$?$$"),
+        ("UNLOAD ($$ SELECT 'x' $$) TO 's3://b/p'", "redshift", "UNLOAD ($$ SELECT '?' $$) TO '?'"),
+        ("UNLOAD ('SELECT a WHERE b = ''x''') TO 's3://b'", "redshift", "UNLOAD ($$SELECT a WHERE b = '?'$$) TO '?'"),
         ("SELECT 'never closed", "redshift", "SELECT '?'"),
     ],
 )
