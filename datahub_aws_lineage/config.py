@@ -248,7 +248,8 @@ class AwsLineageConfig(
     )
     query_text: QueryText = Field(
         default="full",
-        description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities).",
+        description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities). "
+        "Views keep their SQL, as DataHub's own sources show it.",
     )
     report_file: str | None = Field(
         default=None,
