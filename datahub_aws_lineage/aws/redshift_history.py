@@ -32,7 +32,11 @@ _Row: TypeAlias = dict[str, Value]
 
 
 class SystemViewHistoryReader:
-    """Reads the statements that began within `window`, in time order, and that succeeded.
+    """Reads the statements that began within `window` and have ended, in time order.
+
+    One that failed comes without its text: it did nothing, and spoils the transaction that it ran in. One that still
+    runs while it is read is left out and counted, and the next window, which begins where this one ends, does not pick
+    it up: for a load that runs across the end of a window, begin the next one earlier, so that both overlap.
 
     The window is read in slices, so that no result nears the Data API's 500 MB; a slice that is still too large is
     halved. `databases` are the connected databases whose statements count; the first is the one to log in to.
@@ -124,7 +128,8 @@ class SystemViewHistoryReader:
         for _, group in groupby(rows, key=lambda row: row["query_id"]):
             record = self._record(list(group), rolled_back)
             if record is not None:
-                self._diagnostics.seen("redshift statements")
+                if record.succeeded:
+                    self._diagnostics.seen("redshift statements")
                 yield record
 
     def _read_halves(self, span: TimeWindow, error: ResultTooLargeError) -> Iterator[QueryRecord]:
@@ -147,7 +152,7 @@ class SystemViewHistoryReader:
         if not self._counts(head, rolled_back):
             return None
         try:
-            text, missing = stitch([_piece(row) for row in rows], SYS_ROW_WIDTH)
+            text, missing = ("", False) if _failed(head) else stitch([_piece(row) for row in rows], SYS_ROW_WIDTH)
             record = self._build(head, restore_line_ends(text), truncated=missing)
         except (KeyError, TypeError, ValueError) as e:
             self._diagnostics.skipped("malformed", "redshift query", f"{query_id}: {e}")
@@ -159,14 +164,17 @@ class SystemViewHistoryReader:
         return record
 
     def _counts(self, head: _Row, rolled_back: frozenset[str]) -> bool:
-        query_id, status = str(head["query_id"]), str(head["status"]).lower()
+        """Whether it matters to what comes before or after it; what did nothing itself is counted as skipped."""
+        query_id, status = str(head["query_id"]), _status(head)
+        in_vain = str(head["transaction_id"]) in rolled_back
         if str(head["database_name"]).lower() not in self._databases:
             self._diagnostics.skipped("filtered", "redshift query", f"{query_id} in database {head['database_name']}")
-        elif status in _FAILED:
+        elif _failed(head):
             self._diagnostics.skipped("failed_statement", "redshift query", f"{query_id}: {status}")
+            return not in_vain
         elif status != "success":
             self._diagnostics.skipped("outside_window", "redshift query", f"{query_id} has not ended: {status}")
-        elif str(head["transaction_id"]) in rolled_back:
+        elif in_vain:
             self._diagnostics.skipped("rolled_back", "redshift query", query_id)
         else:
             return True
@@ -188,7 +196,7 @@ class SystemViewHistoryReader:
             actor=self._users.get(user_id),
             session=self._sessions.name(session, started_at, ended_at),
             transaction=str(head["transaction_id"]),
-            succeeded=True,
+            succeeded=not _failed(head),
             truncated=truncated,
             statistics={"query_type": str(head["query_type"])} if head["query_type"] else {},
         )
@@ -204,6 +212,14 @@ def slices(window: TimeWindow, length: timedelta) -> Iterator[TimeWindow]:
         end = min(start + length, window.end)
         yield TimeWindow(start, end)
         start = end
+
+
+def _status(head: _Row) -> str:
+    return str(head["status"]).lower()
+
+
+def _failed(head: _Row) -> bool:
+    return _status(head) in _FAILED
 
 
 def _piece(row: _Row) -> tuple[int, str]:

@@ -131,7 +131,7 @@ def test_a_text_with_a_hole_is_marked(notes: Notes) -> None:
     assert notes.cuts == [("redshift query", "1: rows of its text are missing")]
 
 
-def test_only_what_succeeded_counts(notes: Notes) -> None:
+def test_what_did_nothing_is_counted(notes: Notes) -> None:
     nothing = {"text": None, "sequence": None}
     rows = [
         row(1, **nothing, status="failed"),
@@ -142,8 +142,31 @@ def test_only_what_succeeded_counts(notes: Notes) -> None:
         row(6),
     ]
 
-    assert [record.query_id for record in read(warehouse(*rows), notes)] == ["6"]
+    records = read(warehouse(*rows), notes)
+
+    assert [record.query_id for record in records if record.succeeded] == ["6"]
+    assert notes.counts["redshift statements"] == 1
     assert notes.reasons == {"failed_statement": 2, "outside_window": 1, "malformed": 1, "filtered": 1, "denied": 1}
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+def test_a_failed_statement_comes_without_text_to_spoil_its_transaction(notes: Notes, status: str) -> None:
+    failed = row(2, text=None, sequence=None, status=status, transaction_id=9001)
+
+    before, found = read(warehouse(row(1), failed), notes)
+
+    assert (found.query_id, found.text, found.succeeded, found.truncated) == ("2", "", False, False)
+    assert (found.session, found.transaction) == (before.session, before.transaction)
+    assert (found.started_at, found.actor) == (START + timedelta(minutes=2), "etl")
+    assert not notes.cuts
+
+
+def test_one_that_failed_in_a_transaction_known_to_be_rolled_back_has_nothing_to_spoil(notes: Notes) -> None:
+    failed = row(2, text=None, sequence=None, status="failed", transaction_id=9001)
+    source = warehouse(row(1), failed, row(3), user=SUPERUSER, ROLLED_BACK=[{"transaction_id": 9001}])
+
+    assert [record.query_id for record in read(source, notes)] == ["3"]
+    assert notes.reasons == {"rolled_back": 1, "failed_statement": 1}
 
 
 def test_our_own_statements_are_passed_over(notes: Notes) -> None:
