@@ -1,4 +1,4 @@
-"""Rows of an exported file: CSV or JSON lines, plain or gzipped, with the layout that their columns have."""
+"""Statements of an exported file, from rows of CSV or JSON lines, with the layout that their columns have."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
-from datahub_aws_lineage.aws.redshift_columns import Layout, read_layout
+from datahub_aws_lineage.aws.redshift_audit_records import INTERNAL_USER_ID
+from datahub_aws_lineage.aws.redshift_columns import Layout, RowStatus, read_layout
+from datahub_aws_lineage.aws.redshift_text import (
+    STL_ROW_WIDTH,
+    SYS_ROW_WIDTH,
+    parse_timestamp,
+    restore_line_ends,
+    stitch,
+)
 from datahub_aws_lineage.errors import ConfigurationError
 
 DAMAGE = (csv.Error, gzip.BadGzipFile, zlib.error, EOFError)
@@ -36,6 +45,23 @@ class ExportedRow:
     def cell(self, column: str | None) -> str | None:
         """The value under `column`, without blanks around it; None where it is empty or there is no such column."""
         return (self.cells[column].strip() or None) if column else None
+
+    @property
+    def internal(self) -> bool:
+        return self.cell(self.layout.user) == "rdsdb" or self.cell(self.layout.user_id) == INTERNAL_USER_ID
+
+    @property
+    def actor(self) -> str | None:
+        return self.cell(self.layout.user) or self.cell(self.layout.user_id)
+
+    @property
+    def status(self) -> RowStatus:
+        return self.layout.status_of(self.cells)
+
+    def times(self) -> tuple[datetime | None, datetime | None]:
+        """Start and end, as far as the file has them. Raises ValueError for what is no time."""
+        started, ended = self.cell(self.layout.started_at), self.cell(self.layout.ended_at)
+        return parse_timestamp(started) if started else None, parse_timestamp(ended) if ended else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +125,35 @@ def _json_cells(line: str) -> Cells | None:
     if not isinstance(value, dict):
         return None
     return {name: "" if cell is None else str(cell) for name, cell in value.items()}
+
+
+def statements(rows: Iterator[ExportedRow]) -> Iterator[list[ExportedRow]]:
+    """Groups the adjacent rows of one statement; without a sequence every row is a statement."""
+    group: list[ExportedRow] = []
+    taken: set[str | None] = set()
+    for row in rows:
+        part = row.cell(row.layout.sequence)
+        if group and (not _same_statement(group[0], row) or part in taken):
+            yield group
+            group, taken = [], set()
+        group.append(row)
+        taken.add(part)
+    if group:
+        yield group
+
+
+def _same_statement(one: ExportedRow, other: ExportedRow) -> bool:
+    return one.layout.statement_key(one.cells) == other.layout.statement_key(other.cells)
+
+
+def statement_text(rows: list[ExportedRow]) -> tuple[str, bool]:
+    """The statement's text, and whether some of it is missing. Raises ValueError for a sequence that is no number."""
+    layout = rows[0].layout
+    if layout.sequence is None:
+        text = rows[0].cells[layout.text]
+        missing = layout.cuts(text)
+    else:
+        pieces = [(int(row.cells[layout.sequence]), row.cells[layout.text]) for row in rows]
+        longest = max(len(piece) for _, piece in pieces)
+        text, missing = stitch(pieces, STL_ROW_WIDTH if longest <= STL_ROW_WIDTH else SYS_ROW_WIDTH)
+    return (restore_line_ends(text) if layout.from_system_view else text).strip(), missing

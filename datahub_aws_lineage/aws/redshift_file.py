@@ -20,28 +20,36 @@ Columns, in any order and case. One that holds SQL text is needed, all others ca
 - outcome: `status` (`success`, `failed`, `canceled`, and so on), or `aborted` (0 or 1, STL_QUERY).
 
 A text with `sequence` is put together from its rows, which have to stand next to one another: sort the export by start
-time, query and sequence. In `text`, `query_text` and `querytxt` a literal `\\n` is a line end. Rows without a start
-time are taken to have run one after another from the beginning of the time window.
+time, query and sequence. In `text`, `query_text` and `querytxt` a literal `\\n` is a line end.
+
+A file can also be newest first, or in any other order; it is read twice, the first time to learn which. What began in
+one instant is taken to have run in the order of the file; where that is newest first, in the order of the query ids if
+these are numbers, else in the opposite one. Rows without a start time are taken to have run one after another from the
+beginning of the time window. A statement that failed comes without its text, and only where it has a session: there it
+spoils the transaction that it ran in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from datahub_aws_lineage.aws.redshift_audit_records import INTERNAL_USER_ID, AuditRecords, begins_record
-from datahub_aws_lineage.aws.redshift_export import DAMAGE, ExportedRow, MalformedRow, open_lines, read_rows
-from datahub_aws_lineage.aws.redshift_sessions import SessionNames, session_context
-from datahub_aws_lineage.aws.redshift_sql import OWN_STATEMENT_MARK
-from datahub_aws_lineage.aws.redshift_text import (
-    STL_ROW_WIDTH,
-    SYS_ROW_WIDTH,
-    parse_timestamp,
-    restore_line_ends,
-    stitch,
+from datahub_aws_lineage.aws.redshift_audit_records import AuditRecords, begins_record
+from datahub_aws_lineage.aws.redshift_export import (
+    DAMAGE,
+    ExportedRow,
+    MalformedRow,
+    open_lines,
+    read_rows,
+    statement_text,
+    statements,
 )
+from datahub_aws_lineage.aws.redshift_file_order import FileOrder
+from datahub_aws_lineage.aws.redshift_sessions import SessionKey, session_context
+from datahub_aws_lineage.aws.redshift_sql import OWN_STATEMENT_MARK
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.ports import Diagnostics, SkipReason
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
@@ -72,34 +80,60 @@ class FileHistoryReader:
         self._diagnostics = diagnostics
         self._window = window
         self._database = database
-        self._sessions = SessionNames()
+        self._order = FileOrder()
         self._undated = 0
 
     def read_queries(self) -> Iterator[QueryRecord]:
-        """Yields records in the order of the file, those within the window.
+        """Yields the records within the window, in the order of the file, those of one instant as they ran.
 
         Raises ConfigurationError where the file cannot be opened or has no column with SQL. Damage ends the reading
         there, and is reported as a failure.
         """
-        try:
-            with open_lines(self._path) as (first, lines):
-                yield from self._read(first, lines)
-        except DAMAGE as e:
-            self._diagnostics.failure("Redshift file is damaged; what follows is lost", f"{self._path}: {e}")
+        self._order = self._survey()
+        yield from self._order.settle(self._read())
         if self._undated:
             self._diagnostics.warning(
                 "Redshift statements without a start time",
                 f"{self._path}: {self._undated} are taken to have run in the order of the file",
             )
 
-    def _read(self, first: str, lines: Iterator[str]) -> Iterator[QueryRecord]:
+    def _survey(self) -> FileOrder:
+        order = FileOrder()
+        # What is wrong with the file is said by the second reading, which comes just as far.
+        with suppress(ConfigurationError, *DAMAGE), open_lines(self._path) as (first, lines):
+            if not begins_record(first):
+                rows = read_rows(first, lines, str(self._path))
+                for statement in statements(row for row in rows if isinstance(row, ExportedRow)):
+                    self._see(statement[0], order)
+        return order
+
+    def _see(self, head: ExportedRow, order: FileOrder) -> None:
+        try:
+            started_at, ended_at = head.times()
+        except ValueError:
+            return
+        if started_at is not None:
+            order.see(started_at)
+        session = self._session_key(head)
+        if session is not None and not head.internal:
+            order.sessions.see(session, started_at or self._window.start, ended_at)
+
+    def _read(self) -> Iterator[QueryRecord]:
+        try:
+            with open_lines(self._path) as (first, lines):
+                yield from self._read_lines(first, lines)
+        except DAMAGE as e:
+            self._diagnostics.failure("Redshift file is damaged; what follows is lost", f"{self._path}: {e}")
+
+    def _read_lines(self, first: str, lines: Iterator[str]) -> Iterator[QueryRecord]:
         if begins_record(first):
             yield from AuditRecords(self._diagnostics, self._window, SOURCE).read(lines, "file", self._path.name)
             return
-        for ordinal, rows in enumerate(_statements(self._rows(first, lines)), start=1):
+        for ordinal, rows in enumerate(statements(self._rows(first, lines)), start=1):
             record = self._record(ordinal, rows)
             if record is not None:
-                self._diagnostics.seen("redshift statements")
+                if record.succeeded is not False:
+                    self._diagnostics.seen("redshift statements")
                 yield record
 
     def _rows(self, first: str, lines: Iterator[str]) -> Iterator[ExportedRow]:
@@ -114,14 +148,17 @@ class FileHistoryReader:
         name = head.cell(head.layout.query_id) or f"{self._path.name}#{ordinal}"
         if not self._counts(head, name):
             return None
+        failed = head.status == "failed"
         try:
-            text, truncated = _text(rows)
-            started_at, ended_at = self._times(head)
+            text, truncated = ("", False) if failed else statement_text(rows)
+            started_at, ended_at = head.times()
         except ValueError as e:
             self._skip("malformed", f"{name}: {e}")
             return None
-        if not text or text.startswith(OWN_STATEMENT_MARK):
+        if not failed and (not text or text.startswith(OWN_STATEMENT_MARK)):
             return None
+        if started_at is None:
+            started_at = self._next_undated()
         if started_at not in self._window:
             self._skip("outside_window", name)
             return None
@@ -130,13 +167,14 @@ class FileHistoryReader:
         return self._build(_Statement(name, head, text, truncated), started_at, ended_at)
 
     def _counts(self, head: ExportedRow, name: str) -> bool:
-        if head.cell(head.layout.user) == "rdsdb" or head.cell(head.layout.user_id) == INTERNAL_USER_ID:
+        """Whether it matters to what comes before or after it; what did nothing itself is counted as skipped."""
+        if head.internal:
             self._diagnostics.seen("redshift internal statements")
             return False
-        match head.layout.status_of(head.cells):
+        match head.status:
             case "failed":
                 self._skip("failed_statement", name)
-                return False
+                return self._session_key(head) is not None
             case "unfinished":
                 self._skip("outside_window", f"{name} has not ended")
                 return False
@@ -145,66 +183,34 @@ class FileHistoryReader:
 
     def _build(self, statement: _Statement, started_at: datetime, ended_at: datetime | None) -> QueryRecord:
         head, layout = statement.head, statement.head.layout
-        database = head.cell(layout.database) or self._database
-        actor = head.cell(layout.user) or head.cell(layout.user_id)
-        session = head.cell(layout.session)
-        key = (database, actor or "", session or "")
+        session = self._session_key(head)
         return QueryRecord(
             query_id=statement.name,
             text=statement.text,
-            context=session_context(database),
+            context=session_context(self._connected_database(head)),
             started_at=started_at,
             ended_at=ended_at,
             source=SOURCE,
-            actor=actor,
-            session=self._sessions.name(key, started_at, ended_at) if session else None,
+            actor=head.actor,
+            session=self._order.sessions.name(session, started_at) if session else None,
             transaction=head.cell(layout.transaction),
-            succeeded=True if layout.status_of(head.cells) == "success" else None,
+            succeeded=None if head.status == "unknown" else head.status == "success",
             truncated=statement.truncated,
         )
 
-    def _times(self, head: ExportedRow) -> tuple[datetime, datetime | None]:
-        started, ended = head.cell(head.layout.started_at), head.cell(head.layout.ended_at)
-        ended_at = parse_timestamp(ended) if ended else None
-        if started:
-            return parse_timestamp(started), ended_at
+    def _session_key(self, head: ExportedRow) -> SessionKey | None:
+        session = head.cell(head.layout.session)
+        return (self._connected_database(head), head.actor or "", session) if session else None
+
+    def _connected_database(self, head: ExportedRow) -> str:
+        return head.cell(head.layout.database) or self._database
+
+    def _next_undated(self) -> datetime:
         self._undated += 1
-        return self._window.start + timedelta(microseconds=self._undated - 1), ended_at
+        return self._window.start + timedelta(microseconds=self._undated - 1)
 
     def _skip(self, reason: SkipReason, detail: str) -> None:
         self._diagnostics.skipped(reason, "redshift file", f"{self._path}: {detail}")
-
-
-def _statements(rows: Iterator[ExportedRow]) -> Iterator[list[ExportedRow]]:
-    """Groups the adjacent rows of one statement; without a sequence every row is a statement."""
-    group: list[ExportedRow] = []
-    taken: set[str | None] = set()
-    for row in rows:
-        part = row.cell(row.layout.sequence)
-        if group and (not _same_statement(group[0], row) or part in taken):
-            yield group
-            group, taken = [], set()
-        group.append(row)
-        taken.add(part)
-    if group:
-        yield group
-
-
-def _same_statement(one: ExportedRow, other: ExportedRow) -> bool:
-    return one.layout.statement_key(one.cells) == other.layout.statement_key(other.cells)
-
-
-def _text(rows: list[ExportedRow]) -> tuple[str, bool]:
-    """The statement's text, and whether some of it is missing. Raises ValueError for a sequence that is no number."""
-    layout = rows[0].layout
-    if layout.sequence is None:
-        text = rows[0].cells[layout.text]
-        missing = layout.cuts(text)
-    else:
-        pieces = [(int(row.cells[layout.sequence]), row.cells[layout.text]) for row in rows]
-        longest = max(len(piece) for _, piece in pieces)
-        text, missing = stitch(pieces, STL_ROW_WIDTH if longest <= STL_ROW_WIDTH else SYS_ROW_WIDTH)
-    return (restore_line_ends(text) if layout.from_system_view else text).strip(), missing
 
 
 def probe(path: Path) -> None:

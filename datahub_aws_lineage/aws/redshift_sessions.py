@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 from datahub_aws_lineage.model.queries import SqlContext
 
@@ -15,6 +16,9 @@ DEFAULT_SCHEMA = "public"
 DEFAULT_SEARCH_PATH = ("$user", DEFAULT_SCHEMA)
 """The `search_path` a session begins with (Database Developer Guide, r_search_path)."""
 
+SessionKey: TypeAlias = tuple[str, ...]
+"""Database, user and process id, and the cluster where a history has several."""
+
 
 def session_context(database: str) -> SqlContext:
     """The names under which a session that is connected to `database` reads SQL before any SET search_path."""
@@ -24,6 +28,28 @@ def session_context(database: str) -> SqlContext:
         default_database=DEFAULT_SCHEMA,
         search_path=DEFAULT_SEARCH_PATH,
     )
+
+
+class Span(NamedTuple):
+    """A stretch of time, from its first moment to its last."""
+
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def of(cls, started_at: datetime, ended_at: datetime | None) -> Span:
+        return cls(started_at, max(started_at, ended_at or started_at))
+
+    def distance(self, other: Span) -> timedelta:
+        """How long nothing happens between the two; negative where they overlap."""
+        return max(self.first - other.last, other.first - self.last)
+
+    def union(self, other: Span) -> Span:
+        return Span(min(self.first, other.first), max(self.last, other.last))
+
+
+def _name(key: SessionKey, began_at: datetime) -> str:
+    return f"{':'.join(key)}@{began_at:%Y%m%dT%H%M%S.%f}"
 
 
 class SessionNames:
@@ -42,17 +68,51 @@ class SessionNames:
 
     def __init__(self, idle_limit: timedelta = IDLE_LIMIT) -> None:
         self._idle_limit = idle_limit
-        self._open: dict[tuple[str, ...], tuple[str, datetime]] = {}
+        self._open: dict[SessionKey, tuple[str, Span]] = {}
 
-    def name(self, key: tuple[str, ...], started_at: datetime, ended_at: datetime | None = None) -> str:
-        """The name of the session that `key` stands for at `started_at`. Calls come in about the order of time."""
-        name, last_seen = self._open.get(key, ("", started_at))
-        if not name or started_at - last_seen > self._idle_limit:
-            name = f"{':'.join(key)}@{started_at:%Y%m%dT%H%M%S.%f}"
-        self._open[key] = (name, max(last_seen, started_at, ended_at or started_at))
+    def name(self, key: SessionKey, started_at: datetime, ended_at: datetime | None = None) -> str:
+        """The name of the session that `key` stands for at `started_at`.
+
+        Calls come in about the order of time. One from long before what was last seen is another session too.
+        """
+        own = Span.of(started_at, ended_at)
+        name, span = self._open.get(key, ("", own))
+        if not name or span.distance(own) > self._idle_limit:
+            name, span = _name(key, started_at), own
+        self._open[key] = (name, span.union(own))
         if len(self._open) > _ENTRIES_BEFORE_PRUNING:
-            self._prune(started_at)
+            self._open = {key: entry for key, entry in self._open.items() if entry[1].distance(own) <= self._idle_limit}
         return name
 
-    def _prune(self, now: datetime) -> None:
-        self._open = {key: entry for key, entry in self._open.items() if now - entry[1] <= self._idle_limit}
+
+class SessionSpans:
+    """Tells sessions apart as `SessionNames` does, in a history of any order: all is seen first, and named afterwards.
+
+    >>> from datetime import timezone
+    >>> evening, morning = (datetime(2024, 5, 1, hour, tzinfo=timezone.utc) for hour in (20, 8))
+    >>> spans = SessionSpans()
+    >>> spans.see(("dev", "etl", "685"), evening)
+    >>> spans.see(("dev", "etl", "685"), morning)
+    >>> spans.name(("dev", "etl", "685"), evening + timedelta(minutes=1))
+    'dev:etl:685@20240501T200000.000000'
+    """
+
+    def __init__(self, idle_limit: timedelta = IDLE_LIMIT) -> None:
+        self._idle_limit = idle_limit
+        self._spans: dict[SessionKey, list[Span]] = {}
+
+    def see(self, key: SessionKey, started_at: datetime, ended_at: datetime | None = None) -> None:
+        """Takes one statement: what lies within the limit of it is the same session."""
+        grown = own = Span.of(started_at, ended_at)
+        apart = []
+        for span in self._spans.get(key, ()):
+            if span.distance(own) > self._idle_limit:
+                apart.append(span)
+            else:
+                grown = grown.union(span)
+        self._spans[key] = sorted([*apart, grown])
+
+    def name(self, key: SessionKey, started_at: datetime) -> str:
+        """The name of the session that a statement was part of. It is one that was seen, or began within one."""
+        began = [span.first for span in self._spans.get(key, ()) if span.first <= started_at]
+        return _name(key, began[-1] if began else started_at)

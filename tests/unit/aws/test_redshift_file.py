@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -279,3 +280,91 @@ def test_probe_accepts_each_form_and_needs_no_permission(write: Write) -> None:
     with pytest.raises(ConfigurationError, match="cannot be read"):
         probe(write(gzip.compress(b"sql\nselect 1\n" * 1000)[:10]))
     assert PERMISSIONS == ()
+
+
+STORY = ["create temp table s as select a from x", "insert into t select a from s", "drop table s"]
+SECONDS = "sql start_time session_id transaction_id status"
+SECOND = "2024-05-01 10:00:00"
+
+
+@pytest.mark.parametrize("status", ["failed", "Canceled"])
+def test_a_failed_statement_comes_without_text_to_spoil_its_transaction(
+    write: Write, notes: Notes, status: str
+) -> None:
+    rows = [["begin", SECOND, 5, 9, "success"], ["insert into t select 1/0", SECOND, 5, 9, status]]
+
+    before, failed = read(write(table(SECONDS, *rows)), notes)
+
+    assert (failed.text, failed.succeeded, failed.truncated) == ("", False, False)
+    assert (failed.session, failed.transaction) == (before.session, before.transaction)
+    assert notes.counts["redshift statements"] == 1
+    assert notes.reasons == {"failed_statement": 1}
+
+
+def test_a_failed_statement_needs_no_text_to_come_through(write: Write, notes: Notes) -> None:
+    (failed,) = read(write(table(SYS_HEADER, [7, 5, 9, "etl", "dev", "failed", SECOND, "", "", "", "OTHER"])), notes)
+
+    assert (failed.query_id, failed.succeeded) == ("7", False)
+    assert notes.reasons == {"failed_statement": 1}
+
+
+def test_a_failed_statement_without_a_session_spoils_nothing(write: Write, notes: Notes) -> None:
+    assert read(write(table(SECONDS, ["select 1/0", SECOND, "", 9, "failed"])), notes) == []
+    assert notes.reasons == {"failed_statement": 1}
+
+
+def sessions_of(path: Path) -> dict[str, str | None]:
+    reader = FileHistoryReader(path, Notes(), TimeWindow(START, START + timedelta(days=9)), database="dev")
+    return {record.query_id: record.session for record in reader.read_queries()}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_sessions_do_not_depend_on_the_order_of_the_file(write: Write, order: tuple[int, ...]) -> None:
+    """Process 5 is silent for a day; before that, one statement of three hours keeps its session open."""
+    rows = [
+        [1, "select 1", "2024-05-01 00:00:00", "2024-05-01 03:00:00", 5],
+        [2, "select 2", "2024-05-01 06:00:00", "2024-05-01 06:00:01", 5],
+        [3, "select 3", "2024-05-01 09:00:00", "2024-05-01 09:00:01", 5],
+        [4, "select 4", "2024-05-02 12:00:00", "2024-05-02 12:00:01", 5],
+    ]
+
+    sessions = sessions_of(write(table("query_id sql start_time end_time pid", *(rows[place] for place in order))))
+
+    assert sessions == {
+        **dict.fromkeys("123", "dev::5@20240501T000000.000000"),
+        "4": "dev::5@20240502T120000.000000",
+    }
+
+
+def test_newest_first_within_one_second(write: Write, notes: Notes) -> None:
+    later = ["select 1", "2024-05-01 10:00:01", 5, 9, "success"]
+    rows = [later, *([text, SECOND, 5, 9, "success"] for text in reversed(STORY))]
+
+    assert [record.text for record in read(write(table(SECONDS, *rows)), notes)] == ["select 1", *STORY]
+
+
+def test_oldest_first_within_one_second(write: Write, notes: Notes) -> None:
+    rows = [[text, SECOND, 5, 9, "success"] for text in STORY]
+    later = ["select 1", "2024-05-01 10:00:01", 5, 9, "success"]
+
+    assert [record.text for record in read(write(table(SECONDS, *rows, later)), notes)] == [*STORY, "select 1"]
+
+
+@pytest.mark.parametrize("ids", [(8, 9, 10), (10, 9, 8)])
+def test_newest_first_with_ids_that_say_what_ran_first(write: Write, notes: Notes, ids: tuple[int, ...]) -> None:
+    texts = dict(zip((8, 9, 10), STORY, strict=True))
+    rows = [[11, "select 1", "2024-05-01 10:00:01"], *([number, texts[number], SECOND] for number in ids)]
+
+    records = read(write(table("query_id sql start_time", *rows)), notes)
+
+    assert [record.text for record in records] == ["select 1", *STORY]
+
+
+def test_damage_costs_nothing_of_the_second_before_it(write: Write, notes: Notes) -> None:
+    rows = [["select 1", "2024-05-01 10:00:01"], *([text, SECOND] for text in reversed(STORY))]
+    whole = gzip.compress(table("sql time", *rows, ["select 'the last row'", "2024-05-01 09:00:00"]).encode())
+
+    records = read(write(whole[:-8]), notes)
+
+    assert [record.text for record in records] == ["select 1", *STORY]
+    assert len(notes.failures) == 1
