@@ -24,9 +24,11 @@ time, query and sequence. In `text`, `query_text` and `querytxt` a literal `\\n`
 
 A file can also be newest first, or in any other order; it is read twice, the first time to learn which. What began in
 one instant is taken to have run in the order of the file; where that is newest first, in the order of the query ids if
-these are numbers, else in the opposite one. Rows without a start time are taken to have run one after another from the
-beginning of the time window. A statement that failed comes without its text, and only where it has a session: there it
-spoils the transaction that it ran in.
+these are numbers that count up with time, else in the opposite one. Rows without a start time are taken to have run one
+after another from the beginning of the time window.
+
+A statement that failed comes without its text, and only where it has a session: there it spoils the transaction that it
+ran in.
 """
 
 from __future__ import annotations
@@ -113,7 +115,7 @@ class FileHistoryReader:
         except ValueError:
             return
         if started_at is not None:
-            order.see(started_at)
+            order.see(started_at, head.cell(head.layout.query_id))
         session = self._session_key(head)
         if session is not None and not head.internal:
             order.sessions.see(session, started_at or self._window.start, ended_at)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
+from typing import TypeGuard
 
 from datahub_aws_lineage.aws.redshift_sessions import SessionSpans
 from datahub_aws_lineage.model.queries import QueryRecord
-
-_WIDEST_ID = 20
-"""Digits of a 64-bit query id."""
 
 
 class FileOrder:
@@ -18,16 +16,20 @@ class FileOrder:
 
     def __init__(self) -> None:
         self.sessions = SessionSpans()
-        self._last: datetime | None = None
+        self._last: tuple[datetime, str | None] | None = None
         self._rises = 0
         self._falls = 0
+        self._falls_of_ids = 0
 
-    def see(self, started_at: datetime) -> None:
-        """Takes the start of the next statement."""
+    def see(self, started_at: datetime, query_id: str | None) -> None:
+        """Takes the start and the id of the next statement."""
         if self._last is not None:
-            self._rises += started_at > self._last
-            self._falls += started_at < self._last
-        self._last = started_at
+            last_start, last_id = self._last
+            self._rises += started_at > last_start
+            self._falls += started_at < last_start
+            if started_at < last_start and _is_number(query_id) and _is_number(last_id):
+                self._falls_of_ids += 1 if _rank(query_id) < _rank(last_id) else -1
+        self._last = started_at, query_id
 
     @property
     def newest_first(self) -> bool:
@@ -40,11 +42,20 @@ class FileOrder:
             yield from records
             return
         for _, tied in groupby(records, key=lambda record: record.started_at):
-            yield from _turned(list(tied))
+            yield from self._turn(list(tied))
+
+    def _turn(self, tied: list[QueryRecord]) -> list[QueryRecord]:
+        """By id where ids count up with time: a file that is newest first may not be so within an instant."""
+        if self._falls_of_ids > 0 and all(_is_number(record.query_id) for record in tied):
+            return sorted(tied, key=lambda record: _rank(record.query_id))
+        return tied[::-1]
 
 
-def _turned(tied: list[QueryRecord]) -> list[QueryRecord]:
-    """By query id, which Redshift counts up: a file that is newest first can still be in that order in an instant."""
-    if all(record.query_id.isdecimal() for record in tied):
-        return sorted(tied, key=lambda record: record.query_id.zfill(_WIDEST_ID))
-    return tied[::-1]
+def _is_number(query_id: str | None) -> TypeGuard[str]:
+    return query_id is not None and query_id.isdecimal()
+
+
+def _rank(query_id: str) -> tuple[int, str]:
+    """Sorts numbers of any length by their value."""
+    digits = query_id.lstrip("0")
+    return len(digits), digits

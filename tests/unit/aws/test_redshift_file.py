@@ -360,6 +360,15 @@ def test_newest_first_with_ids_that_say_what_ran_first(write: Write, notes: Note
     assert [record.text for record in records] == ["select 1", *STORY]
 
 
+def test_newest_first_with_ids_that_number_the_rows(write: Write, notes: Notes) -> None:
+    rows = [["select 1", "2024-05-01 10:00:01"], *([text, SECOND] for text in reversed(STORY))]
+    rows.append(["select 0", "2024-05-01 09:00:00"])
+
+    records = read(write(table("query_id sql start_time", *([n, *row] for n, row in enumerate(rows)))), notes)
+
+    assert [record.text for record in records] == ["select 1", *STORY, "select 0"]
+
+
 def test_damage_costs_nothing_of_the_second_before_it(write: Write, notes: Notes) -> None:
     rows = [["select 1", "2024-05-01 10:00:01"], *([text, SECOND] for text in reversed(STORY))]
     whole = gzip.compress(table("sql time", *rows, ["select 'the last row'", "2024-05-01 09:00:00"]).encode())
