@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.chronology import Logged, in_time_order
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
 from datahub_aws_lineage.emit.containers import Containers
@@ -19,6 +20,7 @@ from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
+from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, Table
 from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresolved
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
@@ -93,9 +95,12 @@ class Run:
             yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
         for table in reader.read_tables():
             yield from self._table(table, warehouse)
-        if self._diagnostics.gaps == gaps_before:
+        sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
+        if self._diagnostics.gaps == gaps_before and (sees_all or warehouse is None):
             for catalog, catalog_id in catalogs.items():
-                self._index.mark_complete(catalog, warehouse=warehouse, catalog_id=catalog_id, covers=self._covers)
+                self._index.mark_complete(
+                    catalog, warehouse=warehouse, catalog_id=catalog_id, covers=self._covers, all_visible=sees_all
+                )
 
     def _table(self, table: Table, warehouse: str | None) -> WorkUnits:
         table = _without_secrets(table)
@@ -145,9 +150,14 @@ class Run:
     def _apply(self, logged: Logged) -> None:
         record, warehouse = logged
         session = self._history.session(record, warehouse)
-        statements = (_cut(record),) if record.truncated else analyze(record.text, session.context, session)
+        statements = self._statements(record, session)
         self._report.count_statements(record.context.dialect, statements)
         self._history.apply(record, statements, warehouse)
+
+    def _statements(self, record: QueryRecord, session: Session) -> tuple[Statement, ...]:
+        if record.succeeded is False:
+            return ()
+        return (_cut(record),) if record.truncated else analyze(record.text, session.context, session)
 
     def _apply_view(self, table: Table, warehouse: str | None) -> None:
         if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):

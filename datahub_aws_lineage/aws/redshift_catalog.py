@@ -108,6 +108,14 @@ class RedshiftCatalogReader:
             self._diagnostics.seen("redshift shared databases")
             yield parse_datashare(row, inbound)
 
+    def sees_everything(self) -> bool:
+        """Whether a table that was not listed is not there: the catalog views show other logins only what they may use.
+
+        A login that cannot be told is taken for one that does not see everything.
+        """
+        users = self._rows("Redshift user", redshift_sql.VISIBILITY, self._databases[0])
+        return any(bool(user["superuser"]) for user in users)
+
     def _read_parts(self, database: str) -> _DatabaseParts:
         materialized = {
             _name(row, "schema_name", "view_name")

@@ -35,21 +35,15 @@ class Assembly:
         self._columns: dict[tuple[Dataset, str, str, str], ColumnEdge] = {}
         self._spellings: dict[Dataset, dict[str, str] | None] = {}
 
-    def add_contents(self, contents: Contents, origin: EdgeOrigin) -> None:
-        for upstream, read in contents.inputs.items():
-            self._add_edge(DatasetEdge(upstream, origin, read.run.query, read.run.at, read.run.actor))
-        for key, fact in contents.columns.items():
-            self._add_column(
-                ColumnEdge(
-                    key.upstream,
-                    key.upstream_column,
-                    key.column,
-                    key.subtype,
-                    fact.expression,
-                    fact.confidence,
-                    fact.run.query,
-                )
-            )
+    def add_contents(self, settled: Contents, origin: EdgeOrigin) -> None:
+        """Edges from datasets: `Settlement.settle` has seen to the rest."""
+        for (upstream, _), read in settled.inputs.items():
+            if isinstance(upstream, Dataset):
+                self._add_edge(DatasetEdge(upstream, origin, read.run.query, read.run.at, read.run.actor))
+        for key, fact in settled.columns.items():
+            if isinstance(key.upstream, Dataset):
+                ends = key.upstream, key.upstream_column, key.column
+                self._add_column(ColumnEdge(*ends, key.subtype, fact.expression, fact.confidence, fact.run.query))
 
     def add_copy(self, copy: Copy) -> None:
         self._add_edge(DatasetEdge(copy.upstream, copy.origin))

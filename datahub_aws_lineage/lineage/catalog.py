@@ -46,19 +46,21 @@ class CataloguedTable:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a name leads. `complete`: the catalog was read to its end, so that a table not known is not there."""
+    """Where a name leads. `complete`: the catalog was read to its end. `all_visible`: and hides nothing."""
 
     home: Home
     known: bool
     complete: bool
     columns: tuple[Column, ...] | None
+    all_visible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """What of a catalog was read: all that `covers` (the recipe's patterns) lets in."""
+    """What of a catalog was read: all that `covers` (the recipe's patterns) lets in, or of it what the login sees."""
 
     covers: Callable[[TableName], bool]
+    all_visible: bool
 
 
 def _everything(_: TableName) -> bool:
@@ -126,14 +128,17 @@ class CatalogIndex:
         warehouse: str | None = None,
         catalog_id: str | None = None,
         covers: Callable[[TableName], bool] = _everything,
+        all_visible: bool = True,
     ) -> None:
         """Says that a catalog (of Glue), or database (of a warehouse), was read to its end without an error.
 
-        `covers` tells which names the recipe's patterns let in: of the others nothing is known.
+        `covers` tells which names the recipe's patterns let in: of the others nothing is known. Without `all_visible`
+        there may be tables that the login is not shown (Lake Formation leaves them out of Glue's listings).
         """
-        self._extents[warehouse, catalog.lower(), None] = _Extent(covers)
+        extent = _Extent(covers, all_visible)
+        self._extents[warehouse, catalog.lower(), None] = extent
         if catalog_id is not None:
-            self._extents[warehouse, catalog.lower(), catalog_id] = _Extent(covers)
+            self._extents[warehouse, catalog.lower(), catalog_id] = extent
 
     # ---- what it says -------------------------------------------------------------------------------------------
 
@@ -147,11 +152,11 @@ class CatalogIndex:
                 inner = self._found_in_data_catalog(home.inner)
                 outer = self._warehouses.get((home.outer.warehouse, home.outer.name))
                 columns = inner.columns or (outer.columns if outer else None)
-                return Found(home, inner.known or outer is not None, inner.complete, columns)
+                return Found(home, inner.known or outer is not None, inner.complete, columns, inner.all_visible)
             case InWarehouse():
                 known = self._warehouses.get((home.warehouse, home.name)) or self._warehouses.get((warehouse, name))
-                complete = home.namespace is None and self._is_complete(home.warehouse, home.name, None)
-                return Found(home, known is not None, complete, known.columns if known else None)
+                extent = self._extent(home.warehouse, home.name, None) if home.namespace is None else None
+                return _found(home, known, extent)
             case InFederatedCatalog() | BehindExternalSchema():
                 return Found(home, known=False, complete=False, columns=None)
             case InSystem():
@@ -257,12 +262,11 @@ class CatalogIndex:
         known = self._data_catalog.get((home.catalog_id, home.name))
         if known is None and home.link is not None:
             known = self._data_catalog.get((None, home.link))
-        complete = self._is_complete(None, home.name, home.catalog_id)
-        return Found(home, known is not None, complete, known.columns if known else None)
+        return _found(home, known, self._extent(None, home.name, home.catalog_id))
 
-    def _is_complete(self, warehouse: str | None, name: TableName, catalog_id: str | None) -> bool:
+    def _extent(self, warehouse: str | None, name: TableName, catalog_id: str | None) -> _Extent | None:
         extent = self._extents.get((warehouse, name.catalog, catalog_id))
-        return extent is not None and extent.covers(name)
+        return extent if extent is not None and extent.covers(name) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +277,11 @@ class _SchemasOf:
 
     def columns(self, table: StatementTable) -> tuple[Column, ...] | None:
         return self.index.columns(table, self.dialect, self.warehouse)
+
+
+def _found(home: Home, table: CataloguedTable | None, extent: _Extent | None) -> Found:
+    columns = table.columns if table else None
+    return Found(home, table is not None, extent is not None, columns, extent is not None and extent.all_visible)
 
 
 def _lower(name: TableName) -> TableName:

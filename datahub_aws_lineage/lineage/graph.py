@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
-from datahub_aws_lineage.lineage.contents import Contents, Read
+from datahub_aws_lineage.lineage.contents import ALL, MOST_VERSIONS, Contents, InputKey, Read, Source, Version
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.names import Dataset
+
+_MOST_ROUNDS = 3
+"""Times that a gone life is put in its own place, where gone lives fill each other in a circle."""
 
 
 class Graph:
     """Contents by name.
 
-    A name whose table is gone keeps the contents of its last life in `last`, for lineage that goes through it.
-    An edge keeps the very contents that were read beside their name: where the name is gone at the end, it may have
-    been used again for something else since. `known` says that a catalog has a dataset, whose name then suffices.
+    An edge from a dataset that a catalog has (`known`) is an edge from its name. Any other name may be used for one
+    table after another: an edge from it names the life that was read, as it was when it was read.
+    A name whose table is gone keeps the contents of its last life in `last`.
 
-    Memory stays within distinct edges: gone contents are held by the edges that read them, and when contents go
-    themselves, their edges to gone contents are replaced by what filled those.
+    Memory stays within distinct edges. Contents read at most one gone life of each name: when the next one is read,
+    what filled the one before takes its place. When contents go themselves, so does all that they read and that is
+    gone.
     """
 
     def __init__(self, known: Callable[[Dataset], bool]) -> None:
@@ -28,20 +33,31 @@ class Graph:
     def current(self, dataset: Dataset) -> Contents | None:
         return self._bound.get(dataset)
 
-    def read(self, dataset: Dataset) -> Contents | None:
-        """The life that a statement reads. One whose beginning was not seen begins here, unless a catalog has it."""
+    def read(self, dataset: Dataset) -> tuple[Source, Version | None]:
+        """What a statement reads: the source of its edges, and the life behind it where there is one.
+
+        A life whose beginning was not seen begins here, unless a catalog has the dataset.
+        """
         contents = self._bound.get(dataset)
-        if contents is None and not self._known(dataset):
+        if self._known(dataset):
+            return dataset, Version(contents, contents.clock) if contents is not None else None
+        if contents is None:
             contents = self._bind(dataset, Contents())
-        return contents
+        elif contents.is_view:
+            contents = self._as_of_now(contents, set())
+        version = Version(contents, _clock_of_read(contents))
+        return version, version
+
+    def contents(self) -> Iterator[Contents]:
+        yield from self._bound.values()
 
     def items(self) -> Iterator[tuple[Dataset, Contents]]:
         yield from self._bound.items()
 
-    def create(self, dataset: Dataset, schema: tuple[Column, ...] | None) -> None:
+    def create(self, dataset: Dataset, schema: tuple[Column, ...] | None, *, is_view: bool = False) -> None:
         """The table starts anew."""
         self._lose(dataset)
-        self._bind(dataset, Contents(schema=schema, created=True))
+        self._bind(dataset, Contents(schema=schema, created=True, is_view=is_view))
 
     def write(self, dataset: Dataset, delta: Contents) -> None:
         """Adds the edges of one statement. Those of an emptied table are void from now on."""
@@ -50,7 +66,20 @@ class Graph:
             fresh = Contents(schema=contents.schema if contents else None, created=bool(contents and contents.created))
             self._lose(dataset)
             contents = self._bind(dataset, fresh)
-        contents.merge(self._as_seen_by(contents, dataset, delta))
+        self.add(contents, self._as_seen_by(contents, dataset, delta))
+
+    def add(self, contents: Contents, delta: Contents) -> None:
+        """Merges the edges of a statement, or of a definition, within the bounds of memory."""
+        read = list(delta.lives())
+        own = [version for version in read if version.life is contents]
+        if own:
+            delta = Contents(inputs=dict(delta.inputs), columns=dict(delta.columns))
+            for version in own:
+                delta.splice(version, version)
+        if read:
+            self._let_go_of_earlier_lives(contents, read)
+            delta = _within_versions(contents, delta, read)
+        contents.merge(delta)
 
     def empty(self, dataset: Dataset) -> None:
         contents = self._bound.get(dataset)
@@ -67,13 +96,14 @@ class Graph:
         self._lose(old, is_gone=False)
         self._lose(new)
         self._bind(new, contents)
-        if new in contents.inputs:
-            contents.splice(new, self.last.get(new, contents))
+        _splice_earlier_lives(contents, new, contents)
+        if InputKey(new) in contents.inputs:
+            contents.splice(new, Version(self.last.get(new, contents), ALL))
 
     # ---- lives --------------------------------------------------------------------------------------------------
 
     def _bind(self, dataset: Dataset, contents: Contents) -> Contents:
-        contents.name = dataset
+        contents.name = contents.last_name = dataset
         self._bound[dataset] = contents
         return contents
 
@@ -88,23 +118,119 @@ class Graph:
 
     def _retire(self, contents: Contents) -> None:
         """Lets go of gone contents that this one read, so that they do not pile up behind one another."""
-        for upstream, read in list(contents.inputs.items()):
-            inner = read.contents
-            if inner is None or inner.name is not None:
-                continue
-            if upstream in self._bound or self._known(upstream):
-                contents.inputs[upstream] = Read(read.run)
-            else:
-                contents.splice(upstream, inner)
+        contents.settle_names()
+        for key, read in list(contents.inputs.items()):
+            if read.version is not None and read.version.life.name is None:
+                contents.inputs[key] = Read(read.run, None, read.since)
+        spliced: Counter[Version] = Counter()
+        while gone := [version for version in contents.lives() if version.life.name is None]:
+            for version in gone:
+                spliced[version] += 1
+                in_circle = spliced[version] > _MOST_ROUNDS or version.life is contents
+                contents.splice(version, Version(Contents(), 0) if in_circle else version)
+        _bound_versions(contents)
+
+    def _let_go_of_earlier_lives(self, contents: Contents, read: list[Version]) -> None:
+        """Of each name that `read` has, `contents` may have read lives that are gone by now."""
+        names = {version.life.last_name: version.life for version in read}
+        earlier = [
+            version
+            for version in contents.lives()
+            if version.life.name is None and names.get(version.life.last_name, version.life) is not version.life
+        ]
+        for version in earlier:
+            contents.splice(version, version, version.life.last_name)
+        if earlier:
+            _bound_versions(contents)
 
     def _as_seen_by(self, contents: Contents, dataset: Dataset, delta: Contents) -> Contents:
         """`delta` as edges into one life of `dataset`: what it reads of an earlier life is what filled that one."""
-        read = delta.inputs.get(dataset)
-        if read is None:
-            return delta
         seen = Contents(inputs=dict(delta.inputs), columns=dict(delta.columns))
-        if read.contents is not None and read.contents is not contents:
-            seen.splice(dataset, read.contents)
-        else:
-            seen.inputs[dataset] = Read(read.run)
+        _splice_earlier_lives(seen, dataset, contents)
+        read = seen.inputs.get(InputKey(dataset))
+        if read is not None and read.version is not None and read.version.life is not contents:
+            seen.splice(dataset, read.version)
         return seen
+
+    def _as_of_now(self, view: Contents, asked: set[Contents]) -> Contents:
+        """A view reads, each time, what its tables hold by then: where that has changed, it is a life of its own."""
+        asked.add(view)
+        moved = {version: now for version in view.lives() if (now := self._now(version, asked)) != version}
+        if not moved or view.name is None:
+            return view
+        fresh = Contents(schema=view.schema, created=view.created, is_view=True)
+        for key, read in view.inputs.items():
+            fresh.add_input(key._replace(upstream=_moved(key.upstream, moved)), read)
+        for column_key, fact in view.columns.items():
+            fresh.add_column(column_key._replace(upstream=_moved(column_key.upstream, moved)), fact)
+        fresh.clock = view.clock
+        name = view.name
+        self._lose(name)
+        return self._bind(name, fresh)
+
+    def _now(self, version: Version, asked: set[Contents]) -> Version:
+        life = version.life
+        if life.name is None and life.last_name is not None:
+            life = self._bound.get(life.last_name, life)
+        if life.is_view and life not in asked:
+            life = self._as_of_now(life, asked)
+        return Version(life, _clock_of_read(life))
+
+
+def _clock_of_read(contents: Contents) -> int:
+    """What was in a table before the history began is most likely what the history goes on to put there."""
+    return contents.clock if contents.created or contents.clock else ALL
+
+
+def _moved(source: Source, moved: dict[Version, Version]) -> Source:
+    return moved.get(source, source) if isinstance(source, Version) else source
+
+
+def _splice_earlier_lives(contents: Contents, dataset: Dataset, now: Contents) -> None:
+    """What `contents`, edges into the life `now` of `dataset`, reads of its earlier lives is what filled those."""
+    for version in list(contents.lives()):
+        if version.life.last_name == dataset and version.life is not now:
+            contents.splice(version, version)
+    contents.settle_names(dataset)
+
+
+def _within_versions(contents: Contents, delta: Contents, read: list[Version]) -> Contents:
+    """`delta`, with all of a life in the place of one version too many of it."""
+    held = _clocks(contents)
+    crowded: dict[Version, Version] = {}
+    for version in read:
+        clocks = held.get(version.life, [])
+        if version.clock not in clocks and len(clocks) >= MOST_VERSIONS:
+            crowded[version] = Version(version.life, ALL)
+    if not crowded:
+        return delta
+    bounded = Contents()
+    for key, found in delta.inputs.items():
+        bounded.add_input(key._replace(upstream=_moved(key.upstream, crowded)), found)
+    for column_key, fact in delta.columns.items():
+        bounded.add_column(column_key._replace(upstream=_moved(column_key.upstream, crowded)), fact)
+    return bounded
+
+
+def _bound_versions(contents: Contents) -> None:
+    """As `_within_versions`, for what `contents` holds already."""
+    crowded = {
+        Version(life, clock): Version(life, ALL)
+        for life, clocks in _clocks(contents).items()
+        for clock in sorted(clocks)[MOST_VERSIONS:]
+        if clock != ALL
+    }
+    if not crowded:
+        return
+    for key in [key for key in contents.inputs if key.upstream in crowded]:
+        contents.add_input(key._replace(upstream=_moved(key.upstream, crowded)), contents.inputs.pop(key))
+    for column_key in [key for key in contents.columns if key.upstream in crowded]:
+        fact = contents.columns.pop(column_key)
+        contents.add_column(column_key._replace(upstream=_moved(column_key.upstream, crowded)), fact)
+
+
+def _clocks(contents: Contents) -> dict[Contents, list[int]]:
+    clocks: dict[Contents, list[int]] = {}
+    for version in contents.lives():
+        clocks.setdefault(version.life, []).append(version.clock)
+    return clocks

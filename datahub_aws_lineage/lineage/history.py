@@ -111,13 +111,15 @@ class History:
         return Session(record, warehouse, state, columns_of, has_schema)
 
     def apply(self, record: QueryRecord, statements: Sequence[Statement], warehouse: str | None = None) -> None:
-        """Takes what `record` did. A failed record did nothing, and spoils the transaction that it ran in."""
+        """Takes what `record` did. A failed record did nothing, and spoils the transaction that it ran in.
+
+        It comes with no statements; the reader that gave it has reported it.
+        """
         self._finished = None
         session = self.session(record, warehouse)
         state = session.state
         self._end_transaction_of_another(state, record, warehouse)
         if record.succeeded is False:
-            self._diagnostics.skipped("failed_statement", f"{record.context.dialect} statement", record.query_id)
             if state.transaction is not None:
                 state.transaction.failed = True
         else:
@@ -136,7 +138,7 @@ class History:
     def queries(self) -> Iterator[Query]:
         """By id: statements that read or wrote at least one dataset that stays."""
         _, settlement = self._finish()
-        yield from self._log.queries(settlement.stays)
+        yield from self._log.queries(settlement.stays_as_output)
 
     # ---- sessions and transactions ------------------------------------------------------------------------------
 
@@ -236,11 +238,9 @@ class History:
         if isinstance(statement.outcome, Unresolved):
             return
         run = Run(step.query, record.started_at, record.actor)
-        delta, written = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
-        columns = {(key.upstream, key.upstream_column) for key in delta.columns}
-        columns.update((dataset, key.column) for dataset in written for key in delta.columns)
-        if delta.inputs or written:
-            self._log.add(step.query, statement.text, record, (*delta.inputs, *written), columns)
+        touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
+        if touched.datasets:
+            self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)
 
     def _note(self, statement: Statement, where: str) -> None:
         match statement.outcome:
@@ -269,6 +269,8 @@ class History:
                 (warehouse, _), state = self._sessions.popitem(last=False)
                 self._close(state, warehouse)
             settlement = Settlement(self._ledger.graph, self._ledger.fact, self._unknown_tables, self._diagnostics)
+            for view in self._views.values():
+                settlement.add_reader(view)
             copies = copies_in_catalogs(self._resolver, self._ledger.facts(), storage=self._storage_lineage)
             self._finished = tuple(self._assemble(settlement, copies)), settlement
         return self._finished
@@ -276,7 +278,7 @@ class History:
     def _assemble(self, settlement: Settlement, copies: Copies) -> Iterator[DatasetLineage]:
         downstreams = {dataset for dataset, _ in self._ledger.graph.items()} | self._views.keys() | copies.keys()
         for downstream in sorted(downstreams, key=dataset_order):
-            if not settlement.stays(downstream):
+            if not settlement.stays_as_output(downstream):
                 continue
             assembly = Assembly(downstream, self._ledger.fact, self._diagnostics)
             view, written = self._views.get(downstream), self._ledger.graph.current(downstream)

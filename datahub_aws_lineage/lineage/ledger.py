@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.lineage.contents import ColumnFact, ColumnKey, Contents, Read, Run
+from datahub_aws_lineage.lineage.contents import ColumnFact, ColumnKey, Contents, InputKey, Read, Run, Source, Version
 from datahub_aws_lineage.lineage.graph import Graph
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
@@ -43,7 +45,17 @@ _FILLS: frozenset[StatementKind] = frozenset(
 )
 """Kinds that put something into their output even when they read nothing (INSERT … VALUES)."""
 
+_VIEWS: frozenset[StatementKind] = frozenset({"create_view", "create_materialized_view"})
+
 _IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The datasets that a statement reads, temporary tables seen through, and writes, and their columns likewise."""
+
+    datasets: set[Dataset]
+    columns: set[tuple[Dataset, str]]
 
 
 class Ledger:
@@ -104,17 +116,20 @@ class Ledger:
 
     def enter(
         self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None, state: SessionState
-    ) -> tuple[Contents, tuple[Dataset, ...]]:
-        """Takes a statement that ran; gives its edges, temporary tables seen through, and the datasets it wrote."""
+    ) -> Touched:
+        """Takes a statement that ran."""
         names = _Names(self, dialect, warehouse, state)
         delta = names.read(statement, run)
+        reads = {name for key in delta.inputs if (name := _name_of(key.upstream)) is not None}
+        columns = {(name, key.upstream_column) for key in delta.columns if (name := _name_of(key.upstream)) is not None}
         for effect in statement.effects:
             self._take_effect(effect, names)
         written = self._write(statement, delta, names)
         if statement.kind == "append":
-            for upstream in delta.inputs:
+            for upstream in reads:
                 self.graph.empty(upstream)
-        return delta, written
+        columns.update((dataset, key.column) for dataset in written for key in delta.columns)
+        return Touched(reads.union(written), columns)
 
     def _write(self, statement: Statement, delta: Contents, names: _Names) -> tuple[Dataset, ...]:
         output = statement.output
@@ -128,16 +143,18 @@ class Ledger:
             return ()
         ends = (resolved, resolved.source) if resolved.source else (resolved,)
         fills = statement.kind in _FILLS or isinstance(statement.outcome, StatementLineage)
+        if self._was_there_already(statement, resolved.dataset):
+            return ()
         for end in ends:
-            if statement.replaces and not self._was_there_already(statement, end.dataset):
-                self.graph.create(end.dataset, statement.schema)
+            if statement.replaces:
+                self.graph.create(end.dataset, statement.schema, is_view=statement.kind in _VIEWS)
             if fills:
                 self.graph.write(end.dataset, delta)
         return tuple(end.dataset for end in ends)
 
     def _was_there_already(self, statement: Statement, dataset: Dataset) -> bool:
         """CREATE … IF NOT EXISTS of what is there does nothing."""
-        return self.graph.current(dataset) is not None and _IF_NOT_EXISTS.search(statement.text) is not None
+        return statement.replaces and self.graph.current(dataset) is not None and _is_conditional(statement)
 
     def _take_effect(self, effect: Effect, names: _Names) -> None:
         match effect:
@@ -161,6 +178,40 @@ class Ledger:
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)
+
+
+def _is_conditional(statement: Statement) -> bool:
+    return _IF_NOT_EXISTS.search(statement.text) is not None
+
+
+def _name_of(source: Source) -> Dataset | None:
+    return source.life.last_name if isinstance(source, Version) else source
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A table that is a dataset, and the life of it that is read."""
+
+    source: Source
+    version: Version | None
+
+
+_Place: TypeAlias = "_Named | Contents | None"
+"""What a name stands for: a dataset, the contents of a temporary table, or nothing that is known."""
+
+_THROUGH = Dataset("", "")
+"""Stands for a temporary table, in edges that are seen through at once."""
+
+
+def _add_inputs(delta: Contents, place: _Place, run: Run) -> None:
+    match place:
+        case _Named(source, version):
+            delta.add_input(InputKey(source), Read(run, version))
+        case Contents():
+            for key, read in place.inputs.items():
+                delta.add_input(key, Read(run, read.version))
+        case None:
+            pass
 
 
 class _Names:
@@ -193,34 +244,24 @@ class _Names:
         places = {table: self._place(table) for table in tables}
         made = {table: place.by_column() for table, place in places.items() if isinstance(place, Contents)}
         for column in outcome.columns:
+            fact = ColumnFact(column.expression, column.confidence, run)
             for upstream in column.upstreams:
-                fact = ColumnFact(column.expression, column.confidence, run)
                 match places[upstream.table]:
-                    case Dataset() as dataset:
-                        delta.add_column(ColumnKey(dataset, upstream.column, column.column, upstream.subtype), fact)
+                    case _Named(source):
+                        delta.add_column(ColumnKey(source, upstream.column, column.column, upstream.subtype), fact)
                     case Contents():
-                        through = made[upstream.table]
-                        delta.add_through(through, column.column, upstream.column, upstream.subtype, fact)
+                        key = ColumnKey(_THROUGH, upstream.column, column.column, upstream.subtype)
+                        delta.add_through(made[upstream.table], key, fact)
                     case None:
                         pass  # reported by `_place`
         for place in places.values():
-            self._add_inputs(delta, place, run)
+            _add_inputs(delta, place, run)
         return delta
 
-    def _add_inputs(self, delta: Contents, place: Dataset | Contents | None, run: Run) -> None:
-        match place:
-            case Dataset():
-                delta.add_input(place, Read(run, self._ledger.graph.read(place)))
-            case Contents():
-                for upstream, read in place.inputs.items():
-                    delta.add_input(upstream, Read(run, read.contents))
-            case None:
-                pass
-
-    def _place(self, table: StatementTable) -> Dataset | Contents | None:
+    def _place(self, table: StatementTable) -> _Place:
         if not isinstance(table, TemporaryTable):
             resolved = self.resolve(table)
-            return resolved.dataset if resolved else None
+            return _Named(*self._ledger.graph.read(resolved.dataset)) if resolved else None
         temporary = self._state.temporaries.get(table.name)
         if temporary is None:
             self._ledger.report_once(f"temporary: {table.name}", "temporary table", table.name)
@@ -233,10 +274,11 @@ class _Names:
     def write_temporary(self, name: str, statement: Statement, delta: Contents) -> None:
         temporaries = self._state.temporaries
         temporary = temporaries.get(name)
-        starts = statement.replaces and not (temporary and _IF_NOT_EXISTS.search(statement.text))
-        if temporary is None or starts or temporary.contents.emptied:
+        if temporary is not None and statement.replaces and _is_conditional(statement):
+            return
+        if temporary is None or statement.replaces or temporary.contents.emptied:
             temporary = temporaries[name] = Temporary()
-        temporary.contents.merge(delta)
+        self._ledger.graph.add(temporary.contents, delta)
 
     def drop_temporary(self, name: str) -> None:
         temporary = self._state.temporaries.pop(name, None)

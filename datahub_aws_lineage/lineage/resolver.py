@@ -51,7 +51,8 @@ class Unknown:
 class Resolved:
     """A dataset and what the catalogs say of it.
 
-    `known`: a catalog has it. `complete`: its catalog was read to its end, so that what is not known is not there.
+    `known`: a catalog has it. `complete`: its catalog was read to its end. `all_visible`: and it hides nothing from the
+    login, so that what is not known is not there.
     `source` is what lies behind a table of an external schema: lineage written to the one is written to both.
     """
 
@@ -60,6 +61,7 @@ class Resolved:
     complete: bool = False
     columns: tuple[Column, ...] | None = None
     source: Resolved | None = None
+    all_visible: bool = False
 
 
 Resolution: TypeAlias = Resolved | Unknown
@@ -139,7 +141,7 @@ class Resolver:
             case Mounted():
                 source = self._in_data_catalog(home.inner, found)
                 dataset = self._in_warehouse(home.outer)
-                return Resolved(dataset, found.known, found.complete, found.columns, source)
+                return Resolved(dataset, found.known, found.complete, found.columns, source, found.all_visible)
             case InFederatedCatalog():
                 return _resolved(self._behind_connector(home), found)
             case BehindExternalSchema():
@@ -190,7 +192,7 @@ class Resolver:
 
 
 def _resolved(dataset: Dataset, found: Found) -> Resolved:
-    return Resolved(dataset, found.known, found.complete, found.columns)
+    return Resolved(dataset, found.known, found.complete, found.columns, all_visible=found.all_visible)
 
 
 def _parts_of(kind: ExternalSchemaKind, home: BehindExternalSchema) -> tuple[str, ...] | None:

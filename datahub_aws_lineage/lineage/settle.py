@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.lineage.contents import Contents, Read
+from datahub_aws_lineage.lineage.contents import ALL, ColumnKey, Contents, InputKey, MadeOf, Read, Version
 from datahub_aws_lineage.lineage.graph import Graph
 from datahub_aws_lineage.lineage.resolver import Resolved
 from datahub_aws_lineage.model.names import Dataset
@@ -16,11 +16,14 @@ from datahub_aws_lineage.model.ports import Diagnostics
 UnknownTables: TypeAlias = Literal["keep_where_catalog_is_partial", "keep", "leave_out"]
 """What becomes of a table that no catalog has, as an end of an edge.
 
-`keep_where_catalog_is_partial`: it stays where its catalog was not read to the end, or where a statement of the
-history made it and none took it away; elsewhere it is gone by now. `keep`: it stays unless the history drops it.
-`leave_out`: it never stays.
+`keep_where_catalog_is_partial`: it stays where its catalog was not read to the end, or may hide it; elsewhere it is
+gone by now. So is one that a statement of the history made and that a catalog, read to its end, lacks: but where
+nothing reads it, it stays as an output. `keep`: it stays unless the history drops it. `leave_out`: it never stays.
 A table that does not stay is seen through: what is read from it comes from what filled it, if the history tells.
 """
+
+_MOST_ROUNDS = 12
+"""Rounds through a circle of tables that are gone; each brings what is one step further away."""
 
 
 class Settlement:
@@ -37,23 +40,42 @@ class Settlement:
         self._facts = facts
         self._unknown_tables = unknown_tables
         self._diagnostics = diagnostics
-        self._settled: dict[int, tuple[Contents, Contents]] = {}
+        self._settled: dict[Version, Contents] = {}
+        self._made: dict[Version, MadeOf] = {}
         self._reported: set[Dataset] = set()
+        self._read: set[Dataset] = set()
+        for contents in graph.contents():
+            self.add_reader(contents)
+
+    def add_reader(self, contents: Contents) -> None:
+        for version in contents.lives():
+            if version.life.name is not None and version.life is not contents:
+                self._read.add(version.life.name)
+
+    # ---- what stays ---------------------------------------------------------------------------------------------
 
     def stays(self, dataset: Dataset) -> bool:
-        """A table of an external schema stays with the table that it shows.
+        """Whether edges from it show it. A table of an external schema stays with the table that it shows.
 
         Reports, once each, datasets that no catalog has, unless the history itself took them away.
         """
+        return self._stays(dataset, as_output=False)
+
+    def stays_as_output(self, dataset: Dataset) -> bool:
+        """Whether edges into it are shown: also where it is the last that is known of its data."""
+        return self._stays(dataset, as_output=True)
+
+    def _stays(self, dataset: Dataset, *, as_output: bool) -> bool:
         fact = self._facts(dataset)
         if fact is None or fact.known:
             return True
         if fact.source is not None:
-            return self.stays(fact.source.dataset)
+            return self._stays(fact.source.dataset, as_output=as_output)
         contents = self._graph.current(dataset)
         if contents is None and dataset in self._graph.last:
             return False
         stays = self._unknown_stays(fact, created=contents is not None and contents.created)
+        stays = stays or (as_output and contents is not None and self._is_last(dataset, contents))
         self._report(dataset, "table, kept" if stays else "table")
         return stays
 
@@ -64,85 +86,114 @@ class Settlement:
             case "leave_out":
                 return False
             case "keep_where_catalog_is_partial":
-                return created or not fact.complete
+                return not fact.complete or not (created or fact.all_visible)
             case _:
                 assert_never(self._unknown_tables)
 
+    def _is_last(self, dataset: Dataset, contents: Contents) -> bool:
+        return self._unknown_tables != "leave_out" and contents.created and dataset not in self._read
+
+    # ---- what is seen through -----------------------------------------------------------------------------------
+
     def settle(self, contents: Contents) -> Contents:
         """The same edges, all from datasets that stay."""
-        for gone in self._gone_before(contents):
-            if id(gone) not in self._settled:
-                self._settled[id(gone)] = (gone, self._settle_one(gone))
-        return self._settled[id(contents)][1]
+        whole = Version(contents, ALL)
+        order, in_circle = self._gone_before(whole)
+        for _ in range(_MOST_ROUNDS if in_circle else 1):
+            before = sum(map(self._size, order))
+            for version in order:
+                self._settled[version] = self._settle_one(version)
+                self._made.pop(version, None)
+            if in_circle and sum(map(self._size, order)) == before:
+                break
+        for version in order:
+            if version != whole and not self._settled[version].inputs and version.life.last_name is not None:
+                self._report(version.life.last_name, "table")
+        return self._settled[whole]
 
-    def _gone_before(self, contents: Contents) -> Iterator[Contents]:
-        """Contents that `contents` needs, deepest first and itself last; a circle is cut where it closes."""
-        entered: set[int] = set()
-        stack: list[tuple[Contents, Iterator[Contents]]] = [(contents, self._needs(contents))]
-        entered.add(id(contents))
+    def _size(self, version: Version) -> int:
+        settled = self._settled.get(version)
+        return len(settled.inputs) + len(settled.columns) if settled is not None else 0
+
+    def _gone_before(self, whole: Version) -> tuple[list[Version], bool]:
+        """Unsettled lives that `whole` needs, deepest first and itself last; whether some of them need each other."""
+        if whole in self._settled:
+            return [], False
+        order: list[Version] = []
+        entered, open_ones, in_circle = {whole}, {whole}, False
+        stack = [(whole, self._needs(whole))]
         while stack:
             current, needs = stack[-1]
-            inner = next((need for need in needs if id(need) not in entered), None)
+            inner = next(needs, None)
             if inner is None:
                 stack.pop()
-                yield current
-            elif id(inner) not in self._settled:
-                entered.add(id(inner))
+                open_ones.discard(current)
+                order.append(current)
+            elif inner in entered:
+                in_circle = in_circle or inner in open_ones
+            elif inner not in self._settled:
+                entered.add(inner)
+                open_ones.add(inner)
                 stack.append((inner, self._needs(inner)))
+        return order, in_circle
 
-    def _needs(self, contents: Contents) -> Iterator[Contents]:
-        for upstream, read in contents.inputs.items():
-            stand_in = self._stand_in(upstream, read)
-            if isinstance(stand_in, Contents):
+    def _needs(self, version: Version) -> Iterator[Version]:
+        for key, read in version.life.inputs.items():
+            if read.since <= version.clock and isinstance(stand_in := self._stand_in(version.life, key), Version):
                 yield stand_in
 
-    def _stand_in(self, upstream: Dataset, read: Read) -> Dataset | Contents | None:
-        """`upstream` itself; else the name its contents have now; else those contents; else nothing."""
-        if self.stays(upstream):
-            return upstream
-        contents = read.contents or self._graph.current(upstream) or self._graph.last.get(upstream)
-        if contents is not None and contents.name is not None and self.stays(contents.name):
-            return contents.name
-        return contents
+    def _stand_in(self, reader: Contents, key: InputKey | ColumnKey) -> Dataset | Version | None:
+        """The dataset that an edge comes from; else the life to see through; None where the edge does not count.
 
-    def _settle_one(self, contents: Contents) -> Contents:
+        A name used again stands for an earlier life of its table, but not where the reader itself is gone.
+        """
+        upstream = key.upstream
+        if key.unless is not None and key.unless != upstream and self.stays(key.unless):
+            return None
+        if isinstance(upstream, Dataset):
+            return upstream if self.stays(upstream) else None
+        reader_is_gone = reader.name is None and reader.last_name is not None
+        name = upstream.life.name if reader_is_gone else upstream.life.last_name
+        return name if name is not None and self.stays(name) else upstream
+
+    def _settle_one(self, version: Version) -> Contents:
+        contents, clock = version
         settled = Contents(contents.name, contents.schema)
-        stand_ins = {upstream: self._stand_in(upstream, read) for upstream, read in contents.inputs.items()}
-        for upstream, stand_in in stand_ins.items():
-            self._settle_input(settled, upstream, contents.inputs[upstream], stand_in)
-        made = {
-            upstream: self._already_settled(stand_in).by_column()
-            for upstream, stand_in in stand_ins.items()
-            if isinstance(stand_in, Contents)
-        }
-        for key, fact in contents.columns.items():
-            match stand_ins.get(key.upstream, key.upstream):
+        for key, read in contents.inputs.items():
+            if read.since <= clock:
+                self._settle_input(settled, key, read, self._stand_in(contents, key))
+        stand_ins: dict[InputKey, Dataset | Version | None] = {}
+        for column_key, fact in contents.columns.items():
+            if fact.since > clock:
+                continue
+            place = InputKey(column_key.upstream, column_key.unless)
+            if place not in stand_ins:
+                stand_ins[place] = self._stand_in(contents, column_key)
+            match stand_ins[place]:
                 case Dataset() as dataset:
-                    settled.add_column(key._replace(upstream=dataset), fact)
-                case Contents():
-                    settled.add_through(made[key.upstream], key.column, key.upstream_column, key.subtype, fact)
+                    settled.add_column(column_key._replace(upstream=dataset, unless=None), fact)
+                case Version() as gone:
+                    settled.add_through(self._made_of(gone), column_key._replace(unless=None), fact)
                 case None:
-                    pass  # reported with its table, in `stays`
+                    pass  # does not count, or is reported with its table
         return settled
 
-    def _settle_input(
-        self, settled: Contents, upstream: Dataset, read: Read, stand_in: Dataset | Contents | None
-    ) -> None:
+    def _settle_input(self, settled: Contents, key: InputKey, read: Read, stand_in: Dataset | Version | None) -> None:
         match stand_in:
             case Dataset():
-                settled.add_input(stand_in, Read(read.run))
-            case Contents():
-                inner = self._already_settled(stand_in)
+                settled.add_input(InputKey(stand_in), Read(read.run))
+            case Version():
+                inner = self._settled.get(stand_in, Contents())
                 for source in inner.inputs:
                     settled.add_input(source, Read(read.run))
-                if not inner.inputs:
-                    self._report(upstream, "table")
             case None:
-                self._report(upstream, "table")
+                pass
 
-    def _already_settled(self, contents: Contents) -> Contents:
+    def _made_of(self, version: Version) -> MadeOf:
         """Within a circle of tables that are all gone, one is not settled yet: it adds nothing new."""
-        return self._settled[id(contents)][1] if id(contents) in self._settled else Contents()
+        if version not in self._made and version in self._settled:
+            self._made[version] = self._settled[version].by_column()
+        return self._made.get(version, {})
 
     def _report(self, dataset: Dataset, what: str) -> None:
         if dataset not in self._reported:

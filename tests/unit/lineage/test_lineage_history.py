@@ -216,21 +216,60 @@ class TestTablesThatAreGone:
         story.run(drop(MART), ctas(STG, {"k": "dev.public.src2:b"}), drop(STG))
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
-    def test_what_was_behind_it_is_named_where_it_is_there_again(self, story: Story) -> None:
-        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), insert(T, {"x": f"{MART}:k"}))
-        story.run(ctas(STG, {"k": "dev.public.src2:b"}), drop(MART))
-        assert story.edges["redshift:dev.public.t"] == {"redshift:dev.public.stg"}
+    @pytest.mark.parametrize("ends", [(MART,), (MART, STG), (STG, MART)])
+    def test_what_was_behind_it_is_what_it_read(self, story: Story, ends: tuple[str, ...]) -> None:
+        """Whatever its name was used for since."""
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), drop(STG))
+        story.run(ctas(STG, {"k": "dev.public.src2:b"}), insert(T, {"x": f"{MART}:k"}), *map(drop, ends))
+        assert story.edges["redshift:dev.public.t"] == {"redshift:dev.public.src"}
 
-    def test_and_not_where_it_is_gone_once_more(self, story: Story) -> None:
-        """Which of its lives it was is forgotten by then: the last one stands for it."""
-        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas(MART, {"k": f"{STG}:k"}), insert(T, {"x": f"{MART}:k"}))
-        story.run(ctas(STG, {"k": "dev.public.src2:b"}), drop(MART), drop(STG))
-        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src2"}}
+    def test_a_name_that_serves_one_table_twice(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"a": f"{STG}:k"}), drop(STG))
+        story.run(ctas(STG, {"k": "dev.public.src2:a"}), insert(T, {"b": f"{STG}:k"}), drop(STG))
+        assert story.columns == {
+            "redshift:dev.public.t:a": {"redshift:dev.public.src:a"},
+            "redshift:dev.public.t:b": {"redshift:dev.public.src2:a"},
+        }
 
-    def test_a_rename_makes_a_table(self, story: Story) -> None:
+    def test_truncated_and_filled_again_with_something_else(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"a": f"{STG}:k"}), truncate(STG))
+        story.run(insert(STG, {"k": "dev.public.src2:a"}), insert(T, {"b": f"{STG}:k"}), drop(STG))
+        assert story.columns == {
+            "redshift:dev.public.t:a": {"redshift:dev.public.src:a"},
+            "redshift:dev.public.t:b": {"redshift:dev.public.src2:a"},
+        }
+
+    def test_one_statement_that_reads_two_lives_through_temporary_tables(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), ctas("one", {"k": f"{STG}:k"}), drop(STG))
+        story.run(ctas(STG, {"k": "dev.public.src2:a"}), ctas("two", {"k": f"{STG}:k"}))
+        story.run(insert(T, {"a": "one:k", "b": "two:k"}), drop(STG))
+        assert story.columns == {
+            "redshift:dev.public.t:a": {"redshift:dev.public.src:a"},
+            "redshift:dev.public.t:b": {"redshift:dev.public.src2:a"},
+        }
+
+    def test_what_is_put_in_after_it_was_read_was_not_read(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"x": f"{STG}:k"}))
+        story.run(insert(STG, {"k": "dev.public.src2:a"}), drop(STG))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
+
+    def test_what_was_in_it_before_the_history_began_is_taken_for_what_fills_it_later(self, story: Story) -> None:
+        story.run(insert(T, {"x": f"{STG}:k"}), insert(STG, {"k": f"{SRC}:a"}), drop(STG))
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
+
+    def test_a_view_that_is_gone_showed_what_its_tables_held_when_it_was_read(self, story: Story) -> None:
+        story.run(create(STG, "k"), statement("create_view", MART, {"k": f"{STG}:k"}, replaces=True))
+        story.run(insert(STG, {"k": f"{SRC}:a"}), insert(T, {"a": f"{MART}:k"}))
+        story.run(drop(STG), ctas(STG, {"k": "dev.public.src2:a"}), insert(T, {"b": f"{MART}:k"}))
+        assert story.run(drop(MART), drop(STG)).columns == {
+            "redshift:dev.public.t:a": {"redshift:dev.public.src:a"},
+            "redshift:dev.public.t:b": {"redshift:dev.public.src2:a"},
+        }
+
+    def test_a_rename_does_not_bring_a_table_back(self, story: Story) -> None:
         story.run(rename("dev.public.older", "dev.public.newer"), insert(T, {"x": "dev.public.newer:k"}))
-        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.newer"}}
-        assert story.unknown() == {("table, kept", "redshift:dev.public.newer")}
+        assert story.edges == {}
+        assert story.unknown() == {("table", "redshift:dev.public.newer")}
 
     def test_a_drop_that_came_after_the_window_is_seen_by_the_catalog(self, story: Story) -> None:
         """An INSERT alone does not make a table: it was there, and is gone now."""
@@ -238,13 +277,38 @@ class TestTablesThatAreGone:
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
         assert story.unknown() == {("table", "redshift:dev.public.stg")}
 
-    def test_what_the_history_made_and_never_took_away_is_there(self, story: Story) -> None:
+    def test_what_the_history_made_and_a_catalog_lacks_was_taken_away_by_other_means(self, story: Story) -> None:
+        """dbt drops its `__dbt_tmp` tables through the Glue API."""
         story.run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"x": f"{STG}:k"}))
-        assert story.edges == {
-            "redshift:dev.public.stg": {"redshift:dev.public.src"},
-            "redshift:dev.public.t": {"redshift:dev.public.stg"},
+        assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
+        assert story.unknown() == {("table", "redshift:dev.public.stg")}
+
+    def test_and_so_were_its_earlier_lives(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"a": f"{STG}:k"}), drop(STG))
+        story.run(ctas(STG, {"k": "dev.public.src2:a"}), insert(T, {"b": f"{STG}:k"}))
+        assert story.columns == {
+            "redshift:dev.public.t:a": {"redshift:dev.public.src:a"},
+            "redshift:dev.public.t:b": {"redshift:dev.public.src2:a"},
         }
+
+    def test_where_nothing_reads_it_it_is_kept(self, story: Story) -> None:
+        story.run(ctas(STG, {"k": f"{SRC}:a"}))
+        assert story.edges == {"redshift:dev.public.stg": {"redshift:dev.public.src"}}
         assert story.unknown() == {("table, kept", "redshift:dev.public.stg")}
+
+    def test_a_catalog_that_may_hide_tables_takes_none_away(self) -> None:
+        story = Story(known={"awsdatacatalog.sales.t": "x y", "awsdatacatalog.sales.src": "a"}, complete=False)
+        story.index.mark_complete(all_visible=False)
+        hidden, made = "awsdatacatalog.sales.hidden", "awsdatacatalog.sales.made"
+        story.athena(insert("awsdatacatalog.sales.t", {"x": f"{hidden}:a"}))
+        story.athena(
+            ctas(made, {"k": "awsdatacatalog.sales.src:a"}), insert("awsdatacatalog.sales.t", {"y": f"{made}:k"})
+        )
+        assert story.columns == {
+            "glue:sales.t:x": {"glue:sales.hidden:a"},
+            "glue:sales.t:y": {"glue:sales.src:a"},
+        }
+        assert story.unknown() == {("table, kept", "glue:sales.hidden"), ("table", "glue:sales.made")}
 
     def test_no_phantom_upstream(self, story: Story) -> None:
         story.run(insert(T, {"x": "dev.public.nowhere:a"}))
@@ -255,6 +319,44 @@ class TestTablesThatAreGone:
         story.run(insert("dev.public.nowhere", {"x": f"{SRC}:a"}))
         assert story.edges == {}
         assert story.unknown() == {("table", "redshift:dev.public.nowhere")}
+
+    @pytest.mark.parametrize("first", [1, 2])
+    @pytest.mark.parametrize("made", [True, False], ids=["made", "from-before"])
+    def test_tables_that_fill_each_other_hold_the_same(self, story: Story, first: int, made: bool) -> None:
+        story.knows(MART, "x")
+        one, other = f"{STG}{first}", f"{STG}{3 - first}"
+        begin = ctas if made else insert
+        story.run(begin(f"{STG}1", {"k": f"{SRC}:a"}), begin(f"{STG}2", {"k": "dev.public.src2:a"}))
+        story.run(insert(one, {"k": f"{other}:k"}), insert(other, {"k": f"{one}:k"}))
+        story.run(insert(T, {"x": f"{STG}1:k"}), insert(MART, {"x": f"{STG}2:k"}), drop(one), drop(other))
+        both = {"redshift:dev.public.src", "redshift:dev.public.src2"}
+        assert story.edges == {"redshift:dev.public.t": both, "redshift:dev.public.mart": both}
+
+    def test_a_circle_of_tables_from_before_the_history(self, story: Story) -> None:
+        """Each read the other before it was seen to be filled."""
+        story.knows(MART, "x")
+        story.run(insert(f"{STG}1", {"k": f"{STG}2:k"}), insert(f"{STG}2", {"k": f"{STG}3:k"}))
+        story.run(insert(f"{STG}3", {"k": [f"{STG}1:k", f"{SRC}:a"]}), insert(f"{STG}1", {"k": "dev.public.src2:a"}))
+        story.run(insert(T, {"x": f"{STG}1:k"}), insert(MART, {"x": f"{STG}3:k"}))
+        both = {"redshift:dev.public.src", "redshift:dev.public.src2"}
+        assert story.edges["redshift:dev.public.t"] == both
+        assert "redshift:dev.public.src" in story.edges["redshift:dev.public.mart"]
+
+    def test_two_tables_that_fill_each_other_night_by_night_leave_no_trail(self, story: Story) -> None:
+        story.run(ctas(f"{STG}1", {"k": f"{SRC}:a"}), ctas(f"{STG}2", {"k": "dev.public.src2:a"}))
+        for _ in range(365):
+            story.run(insert(f"{STG}1", {"k": [f"{STG}2:k", f"{STG}1:k"]}), insert(f"{STG}2", {"k": f"{STG}1:k"}))
+            story.run(insert(T, {"x": f"{STG}1:k"}))
+        graph = story.history._ledger.graph
+        assert sum(len(contents.inputs) + len(contents.columns) for contents in graph.contents()) < 200
+        assert story.edges["redshift:dev.public.t"] == {"redshift:dev.public.src", "redshift:dev.public.src2"}
+
+    def test_a_staging_table_made_night_by_night_leaves_no_trail(self, story: Story) -> None:
+        for night in range(365):
+            story.run(ctas(STG, {"k": f"{SRC}:{'ab'[night % 2]}"}), insert(T, {"x": f"{STG}:k"}), drop(STG))
+        graph = story.history._ledger.graph
+        assert sum(len(contents.inputs) + len(contents.columns) for contents in graph.contents()) < 20
+        assert story.columns == {"redshift:dev.public.t:x": {"redshift:dev.public.src:a", "redshift:dev.public.src:b"}}
 
     def test_tables_in_a_circle_that_are_all_gone_end(self, story: Story) -> None:
         story.run(insert(f"{STG}1", {"k": f"{STG}2:k"}), insert(f"{STG}2", {"k": [f"{STG}1:k", f"{SRC}:a"]}))
@@ -274,7 +376,8 @@ class TestTablesThatAreGone:
             contents = waiting.pop()
             if id(contents) not in seen:
                 seen.add(id(contents))
-                waiting.extend(read.contents for read in contents.inputs.values() if read.contents)
+                waiting.extend(version.life for version in contents.lives())
+                waiting.extend(read.version.life for read in contents.inputs.values() if read.version)
         assert len(seen) < 10
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
@@ -284,6 +387,13 @@ class TestUnknownTablesPolicy:
         story = Story(known={T: "x"}, complete=False).run(insert(T, {"x": "dev.public.nowhere:a"}))
         assert story.columns == {"redshift:dev.public.t:x": {"redshift:dev.public.nowhere:a"}}
         assert story.unknown() == {("table, kept", "redshift:dev.public.nowhere")}
+
+    def test_a_rebuilt_table_is_named_by_what_read_it_before(self) -> None:
+        story = Story(complete=False)
+        for source in (SRC, "dev.public.src2"):
+            story.run(ctas(STG, {"k": f"{source}:a"}), insert(T, {"x": f"{STG}:k"}), drop(STG))
+        story.run(ctas(STG, {"k": f"{SRC}:a"}))
+        assert story.columns["redshift:dev.public.t:x"] == {"redshift:dev.public.stg:k"}
 
     def test_there_too_a_drop_takes_them_away(self) -> None:
         story = Story(complete=False).run(ctas(STG, {"k": f"{SRC}:a"}), insert(T, {"x": f"{STG}:k"}), drop(STG))

@@ -191,7 +191,7 @@ class TestTransactions:
     def test_a_failed_statement_alone_did_nothing(self, story: Story) -> None:
         story.history.apply(story.record(succeeded=False), (insert(T, {"x": f"{SRC}:a"}),))
         assert story.edges == {}
-        assert [reason for reason, _, _ in story.notes.skips] == ["failed_statement"]
+        assert story.notes.skips == []  # its reader has reported it
 
     def test_a_session_that_ends_without_a_commit_is_kept_and_counted(self, story: Story) -> None:
         assert story.run(BEGIN, insert(T, {"x": f"{SRC}:a"})).edges == {
