@@ -24,6 +24,7 @@ from datahub_aws_lineage.model.lineage import (
     StatementLineage,
     TransactionMark,
     Truncate,
+    UseDatabase,
 )
 from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.ports import Diagnostics
@@ -174,7 +175,7 @@ class Ledger:
                 before, after = names.resolve(old, written=True), names.resolve(new, written=True)
                 if before is not None and after is not None:
                     self.graph.rename(before.dataset, after.dataset)
-            case SetSearchPath() | TransactionMark() | CreateExternalSchema():
+            case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.lineage import Drop, Rename, SetSearchPath, Statement
+from datahub_aws_lineage.model.lineage import Drop, Rename, SetSearchPath, Statement, UseDatabase
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
@@ -39,6 +39,7 @@ class Transaction:
     transaction_id: str | None
     schemas_before: dict[str, Columns]
     search_path_before: tuple[str, ...] | None
+    database_before: str | None = None
     steps: list[Step] = field(default_factory=list)
     drafts: dict[TableName, Columns] = field(default_factory=dict)
     failed: bool = False
@@ -54,15 +55,18 @@ class SessionState:
     schemas: dict[str, Columns] = field(default_factory=dict)
     temporaries: dict[str, Temporary] = field(default_factory=dict)
     search_path: tuple[str, ...] | None = None
+    database: str | None = None
+    """The database of USE; None for the one that the session is connected to."""
     transaction: Transaction | None = None
 
     @property
     def is_blank(self) -> bool:
-        return not self.schemas and not self.temporaries and self.search_path is None and self.transaction is None
+        settings = (self.search_path, self.database, self.transaction)
+        return not self.schemas and not self.temporaries and all(setting is None for setting in settings)
 
     def begin(self, transaction_id: str | None) -> None:
         if self.transaction is None:
-            self.transaction = Transaction(transaction_id, dict(self.schemas), self.search_path)
+            self.transaction = Transaction(transaction_id, dict(self.schemas), self.search_path, self.database)
 
     def forget_transaction(self) -> list[Step]:
         """Goes back to what was before it; gives what ran in it."""
@@ -71,6 +75,7 @@ class SessionState:
         transaction, self.transaction = self.transaction, None
         self.schemas = transaction.schemas_before
         self.search_path = transaction.search_path_before
+        self.database = transaction.database_before
         return transaction.steps
 
     def learn(self, statement: Statement) -> None:
@@ -79,6 +84,8 @@ class SessionState:
             match effect:
                 case SetSearchPath(schemas):
                     self.search_path = _search_path(schemas)
+                case UseDatabase(database):
+                    self.database = database
                 case Drop(table):
                     self._learn_table(table, None, there=False)
                 case Rename(old, new):
@@ -136,6 +143,8 @@ class Session:
     @property
     def context(self) -> SqlContext:
         context = self.record.context
+        if self.state.database is not None:
+            context = replace(context, default_catalog=self.state.database)
         path = context.search_path if self.state.search_path is None else self.state.search_path
         if context.dialect != "redshift" or not path:
             return context

@@ -159,6 +159,13 @@ class SetSearchPath:
 
 
 @dataclass(frozen=True, slots=True)
+class UseDatabase:
+    """USE database: names without a database are of it; None after RESET USE, for the connected one."""
+
+    database: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionMark:
     """BEGIN, COMMIT (END) or ROLLBACK (ABORT)."""
 
@@ -175,7 +182,7 @@ class CreateExternalSchema:
     source_database: str | None
 
 
-Effect: TypeAlias = Rename | Drop | Truncate | SetSearchPath | TransactionMark | CreateExternalSchema
+Effect: TypeAlias = Rename | Drop | Truncate | SetSearchPath | UseDatabase | TransactionMark | CreateExternalSchema
 """What a statement does to the statements that follow it, other than moving data."""
 
 

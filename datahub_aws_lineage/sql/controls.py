@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from datahub_aws_lineage.model.lineage import Drop, Effect, Rename, SetSearchPath, TransactionMark, Truncate
+from datahub_aws_lineage.model.lineage import (
+    Drop,
+    Effect,
+    Rename,
+    SetSearchPath,
+    TransactionMark,
+    Truncate,
+    UseDatabase,
+)
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.sql import alters, writes
 from datahub_aws_lineage.sql.cursor import split_commas
@@ -84,9 +92,18 @@ def set_parameter(analysis: Analysis) -> Found:
 
 
 def reset_parameter(analysis: Analysis) -> Found:
-    """RESET search_path | ALL."""
+    """RESET search_path | ALL | USE."""
     cursor = analysis.cursor
     cursor.needs("RESET")
+    if cursor.sees("USE"):
+        return Found("utility", effects=(UseDatabase(None),))
     if cursor.sees("SEARCH_PATH") or cursor.sees("ALL"):
         return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
     return Found("utility")
+
+
+def use_database(analysis: Analysis) -> Found:
+    """USE database (Redshift): names without a database are of it from here on."""
+    cursor = analysis.cursor
+    cursor.needs("USE")
+    return Found("utility", effects=(UseDatabase(cursor.name()[-1]),))

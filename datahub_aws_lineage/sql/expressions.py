@@ -50,7 +50,10 @@ _ORDERED_VALUE = (exp.PercentileCont, exp.PercentileDisc, exp.Median, exp.Mode)
 _PSEUDO_COLUMNS: Mapping[str, frozenset[str]] = {
     "athena": frozenset({"$path", "$file_size", "$file_modified_time", "$bucket", "$partition", "$row_id"}),
     "redshift": frozenset(
-        {"$path", "$size", "$spectrum_oid", "user", "current_user", "session_user", "sysdate", "current_database"}
+        (
+            "$path $size $spectrum_oid user current_user current_user_id session_user sysdate current_database "
+            "current_namespace current_aws_account"
+        ).split()
     ),
 }
 _FALLBACK_WORDS = frozenset(

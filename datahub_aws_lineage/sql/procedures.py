@@ -16,6 +16,7 @@ _PL_WORDS = frozenset(
 )
 _BEFORE_SQL = frozenset({"BEGIN", "THEN", "ELSE", "LOOP", "IN", "FOR"})
 """Words of PL/pgSQL that a statement or query may follow."""
+_SPECIAL_VARIABLES = frozenset({"found", "sqlerrm", "sqlstate"})
 _SQL_VERBS = frozenset(
     "INSERT UPDATE DELETE MERGE CREATE DROP TRUNCATE COPY UNLOAD ALTER SELECT WITH CALL SET GRANT ANALYZE "
     "REFRESH".split()
@@ -35,15 +36,18 @@ def procedure_statements(body: str, analysis: Analysis) -> tuple[list[list[Token
     SELECT … INTO fills variables there, and makes no table.
     """
     lines = list(split_statements(tokenize(body, analysis.dialect)))
-    variables = frozenset(_declared(lines)) | frozenset(_parameters(analysis))
+    variables = _SPECIAL_VARIABLES.union(_declared(lines), _parameters(analysis))
     return [_without_into(tokens) for line in lines for tokens in _pl_statements(line)], variables
 
 
 def _without_into(tokens: list[Token]) -> list[Token]:
+    """Without `INTO a, b.c`, which may stand before or behind the items."""
     into = into_position(tokens) if tokens[0].text.upper() in ("SELECT", "WITH") else None
     if into is None:
         return tokens
-    end = next((i for i in range(into, len(tokens)) if tokens[i].token_type is TokenType.FROM), len(tokens))
+    end = into + 2
+    while end < len(tokens) and tokens[end].token_type in (TokenType.COMMA, TokenType.DOT):
+        end += 2
     return tokens[:into] + tokens[end:]
 
 
@@ -63,7 +67,7 @@ def _parameters(analysis: Analysis) -> Iterator[str]:
 
 
 def _declared(lines: list[list[Token]]) -> Iterator[str]:
-    """Variables of DECLARE sections, and the loop variables of FOR."""
+    """Variables of DECLARE sections, parameters of cursors, and the loop variables of FOR."""
     declaring = False
     for line in lines:
         words = [token.text.upper() for token in line]
@@ -73,6 +77,8 @@ def _declared(lines: list[list[Token]]) -> Iterator[str]:
             declaring = False
         if declaring and line:
             yield line[0].text.lower()
+            if words[1:3] == ["CURSOR", "("]:
+                yield from (item[0].text.lower() for item in split_commas(Cursor(line[2:], "").parenthesised()))
         for position, word in enumerate(words[:-1]):
             if word == "FOR" and words[position + 2 : position + 3] == ["IN"]:
                 yield line[position + 1].text.lower()
@@ -81,9 +87,11 @@ def _declared(lines: list[list[Token]]) -> Iterator[str]:
 def _pl_statements(line: list[Token]) -> Iterator[list[Token]]:
     """The SQL within one line: its own verb, the query of `FOR r IN SELECT … LOOP`, what stands behind THEN or LOOP."""
     words = [token.text.upper() if token.token_type not in STRINGS else "" for token in line]
-    starts = [i for i, word in enumerate(words) if word in _SQL_VERBS and (i == 0 or words[i - 1] in _BEFORE_SQL)]
-    if words[0] not in _PL_WORDS and words[0] not in _SQL_VERBS:
+    if words[0] not in _PL_WORDS and words[0] not in _SQL_VERBS and words[1:2] != ["CURSOR"]:
         return
+    starts = [i for i, word in enumerate(words) if word in _SQL_VERBS and (i == 0 or words[i - 1] in _BEFORE_SQL)]
+    merge = next((number for number, start in enumerate(starts) if words[start] == "MERGE"), len(starts))
+    del starts[merge + 1 :]  # its own THEN UPDATE and THEN INSERT
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else len(line)
         while end > start + 1 and words[end - 1] in _PL_WORDS and words[end - 1] != "END":

@@ -91,17 +91,20 @@ class QueryWalker:
         return known
 
     def _set_operation(self, node: exp.Expr, scope: Scope) -> Relation:
-        branches: list[tuple[exp.Expr, bool]] = []  # with: does it only filter (EXCEPT)?
+        branches: list[tuple[exp.Expr, type[exp.Expr]]] = []  # with what joins it to those before
         orders: list[exp.Expr] = []
         current: exp.Expr = node
         while isinstance(current, exp.SetOperation) and (current is node or not current.args.get("with_")):
-            branches.append((current.expression, isinstance(current, exp.Except)))
+            branches.append((current.expression, type(current)))
             if current.args.get("order") is not None:
                 orders.append(current.args["order"])
             current = current.this
-        branches.append((current, False))
+        branches.append((current, exp.Union))
         branches.reverse()
-        relations = [(self.query(branch, scope), filters) for branch, filters in branches]
+        relations: list[tuple[Relation, bool]] = []  # with: does it only filter?
+        for branch, how in branches:
+            follows = bool(relations) and relations[-1][1] and how is exp.Intersect  # binds tighter than EXCEPT
+            relations.append((self.query(branch, scope), how is exp.Except or follows))
         result = self._stacked([relation for relation, filters in relations if not filters])
         for relation, filters in relations:
             if filters:

@@ -168,6 +168,17 @@ class Scope:
             scope = scope.parent
         return None
 
+    def row_of_path(self, parts: Sequence[str]) -> tuple[Relation, str | None] | None:
+        """The row that a name in FROM can be a path of (`FROM t, t.items i, i.parts p, p x`), and its first column."""
+        if len(parts) == 1:
+            element = self.relation(parts)
+            return (element, None) if element is not None and element.whole is not None else None
+        for used in range(1, min(len(parts), 4)):
+            relation = self.relation(parts[:used])
+            if relation is not None:
+                return relation, parts[used]
+        return None
+
     def resolve(self, parts: Sequence[str]) -> Value | Ambiguous | None:
         """The value of a dotted name; None where nothing has it, here or further out."""
         scope: Scope | None = self

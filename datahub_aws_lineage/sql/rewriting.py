@@ -23,6 +23,7 @@ _JSON_CLAUSES = frozenset(
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.IDENTIFIER})
+_INDEX = [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]
 
 
 def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
@@ -38,8 +39,7 @@ def without_indexes(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
-        kinds = [token.token_type for token in tokens[position : position + 3]]
-        if kinds == [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]:
+        if [token.token_type for token in tokens[position : position + 3]] == _INDEX:
             position += 3
         else:
             kept.append(tokens[position])
@@ -264,10 +264,88 @@ def _redshift_operators(tokens: list[Token]) -> list[Token]:
     return kept
 
 
+def _unnest_offsets(tokens: list[Token]) -> list[Token]:
+    """`UNNEST(…) WITH OFFSET AS t (element, position)` as WITH ORDINALITY."""
+    return [
+        _as(token, TokenType.ORDINALITY) if _word(tokens, i) == "OFFSET" and _word(tokens, i - 1) == "WITH" else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+def _bare_paths(tokens: list[Token]) -> list[Token]:
+    """`FROM t, (t.items) AS i AT n` without the parentheses, which change nothing elsewhere either."""
+    dropped: set[int] = set()
+    for position, token in enumerate(tokens):
+        if token.token_type is TokenType.L_PAREN and _word(tokens, position - 1) in (",", "JOIN"):
+            end = _end_of_path(tokens, position + 1)
+            if end:
+                dropped |= {position, end}
+    return [token for position, token in enumerate(tokens) if position not in dropped] if dropped else tokens
+
+
+def _end_of_path(tokens: list[Token], position: int) -> int:
+    """The position behind `name.name[0].name`; 0 where no such path fills the parentheses."""
+    start = position
+    while _is_name(tokens, position):
+        position += 1
+        while [_kind(tokens, position + ahead) for ahead in range(3)] == _INDEX:
+            position += 3
+        if _kind(tokens, position) is not TokenType.DOT:
+            break
+        position += 1
+    dotted = any(token.token_type is TokenType.DOT for token in tokens[start:position])
+    return position if dotted and _kind(tokens, position) is TokenType.R_PAREN else 0
+
+
+_INTERVAL_UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
+
+
+def _interval_types(tokens: list[Token]) -> list[Token]:
+    """`x::interval day` and `CAST(x AS interval day to second(3))` as casts to text: the type decides nothing here."""
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        token = tokens[position]
+        position += 1
+        if token.token_type is not TokenType.INTERVAL or not _is_type(tokens, position - 1):
+            kept.append(token)
+            continue
+        kept.append(_as(token, TokenType.TEXT, "TEXT"))
+        while _word(tokens, position) in _INTERVAL_UNITS or (
+            _word(tokens, position) == "TO" and _word(tokens, position - 1) in _INTERVAL_UNITS
+        ):
+            position += 1
+            if _kind(tokens, position) is TokenType.L_PAREN:
+                position = _partner(tokens, position) + 1
+    return kept
+
+
+def _is_type(tokens: list[Token], position: int) -> bool:
+    """Behind `::`, or behind the AS of a CAST."""
+    before = _word(tokens, position - 1)
+    return before == "::" or (before == "AS" and _within_cast(tokens, position - 1))
+
+
+def _within_cast(tokens: list[Token], position: int) -> bool:
+    """Whether the innermost open parenthesis is that of CAST( or TRY_CAST(."""
+    depth = 0
+    while position > 0:
+        position -= 1
+        kind = tokens[position].token_type
+        depth += (kind in _CLOSING) - (kind in _OPENING)
+        if depth < 0:
+            return _word(tokens, position - 1) in ("CAST", "TRY_CAST")
+    return False
+
+
 def _is_name(tokens: list[Token], position: int) -> bool:
     if position >= len(tokens):
         return False
     return tokens[position].token_type is TokenType.IDENTIFIER or _word(tokens, position).replace("_", "a").isalnum()
+
+
+def _kind(tokens: list[Token], position: int) -> TokenType | None:
+    return tokens[position].token_type if 0 <= position < len(tokens) else None
 
 
 _Rewrite = Callable[[list[Token]], list[Token]]
@@ -285,6 +363,9 @@ _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
         (frozenset(_CONSTRUCTORS), _constructors),
         (frozenset({"SIBLINGS"}), _siblings),
         (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
+        (frozenset({"INTERVAL"}), _interval_types),
+        (frozenset({"OFFSET"}), _unnest_offsets),
+        (frozenset({"("}), _bare_paths),
     ),
 }
 """In order, with the words that a statement must hold for a rewriting to have anything to do."""

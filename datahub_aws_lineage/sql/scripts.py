@@ -15,6 +15,7 @@ from datahub_aws_lineage.model.lineage import (
     Statement,
     StatementKind,
     Unresolved,
+    UseDatabase,
 )
 from datahub_aws_lineage.model.ports import Schemas
 from datahub_aws_lineage.model.queries import SqlContext
@@ -29,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 _UTILITIES = frozenset(
     "ALTER ANALYSE ANALYZE ATTACH CANCEL CLOSE COMMENT CREATE DEALLOCATE DECLARE DESC DESCRIBE DETACH EXPLAIN "
-    "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET USE VACUUM REINDEX LISTEN NOTIFY "
+    "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET VACUUM REINDEX LISTEN NOTIFY "
     "DISCARD LOAD CHECKPOINT EXPORT IMPORT LOCAL KILL".split()
 )
 _QUERIES = frozenset({"SELECT", "WITH", "(", "VALUES", "TABLE"})
@@ -41,7 +42,7 @@ def analyze(text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement
     Names are qualified under `context`, columns placed by `schemas`; a CREATE teaches its columns to what follows.
     """
     text = text.removeprefix("\ufeff")
-    session = Session(context, LearnedSchemas(schemas), context.search_path)
+    session = Session(context, LearnedSchemas(schemas), context.search_path, context.default_catalog)
     try:
         groups = list(split_statements(tokenize(text, context.dialect)))
     except NotUnderstoodError as e:
@@ -53,7 +54,7 @@ def analyze(text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement
     return tuple(_statement(index, tokens, text, session) for index, tokens in enumerate(groups))
 
 
-def _statement(index: int, tokens: list[Token], text: str, session: Session, *, learns: bool = True) -> Statement:
+def _statement(index: int, tokens: list[Token], text: str, session: Session) -> Statement:
     try:
         check_filled_in(tokens)
         analysis = Analysis(tokens, text, session)
@@ -67,8 +68,7 @@ def _statement(index: int, tokens: list[Token], text: str, session: Session, *, 
         _LOG.debug("defect while reading a statement", exc_info=True)
         error = NotUnderstoodError("internal", f"{type(e).__name__}: {e}")
         return _unresolved(index, source_text(tokens, text), error, _guessed_kind(tokens))
-    if learns:
-        _learn(statement, session)
+    _learn(statement, session)
     return statement
 
 
@@ -90,6 +90,8 @@ def _learn(statement: Statement, session: Session) -> None:
             case SetSearchPath(schemas=path):
                 first = next((schema for schema in path if schema != "$user"), path[0])
                 session.context = replace(session.context, default_database=first, search_path=path)
+            case UseDatabase(database=database):
+                session.context = replace(session.context, default_catalog=database or session.connected)
             case _:
                 pass
 
@@ -224,14 +226,19 @@ def _create_procedure(analysis: Analysis) -> Found:
     if not body:
         return Found("create_procedure")
     statements, variables = procedure_statements(body, analysis)
-    session = Session(analysis.session.context, analysis.session.schemas, variables=variables)
-    found = (_statement(index, tokens, body, session, learns=False) for index, tokens in enumerate(statements))
+    session = _session_within(analysis, variables)
+    found = (_statement(index, tokens, body, session) for index, tokens in enumerate(statements))
     return Found("create_procedure", body=tuple(found))
 
 
 def _nested(analysis: Analysis, text: str, tokens: list[Token]) -> tuple[Statement, ...]:
-    session = Session(analysis.session.context, analysis.session.schemas)
-    return (_statement(0, tokens, text, session),)
+    return (_statement(0, tokens, text, _session_within(analysis)),)
+
+
+def _session_within(analysis: Analysis, variables: frozenset[str] = frozenset()) -> Session:
+    """What can run learns from the text around it, and teaches it nothing."""
+    outer = analysis.session
+    return Session(outer.context, LearnedSchemas(outer.schemas), outer.first_path, outer.connected, variables=variables)
 
 
 def _guessed_kind(tokens: list[Token]) -> StatementKind:
@@ -276,6 +283,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "ALTER": controls.alter,
     "RESET": controls.reset_parameter,
     "SET": controls.set_parameter,
+    "USE": controls.use_database,
     "PREPARE": _prepare,
     "EXECUTE": _execute,
     "CALL": lambda _: Found("call"),

@@ -105,14 +105,13 @@ class SourceWalker:
 
     def _append(self, node: exp.Expr, relation: Relation, scope: Scope, *, alias: str | None = None) -> None:
         """Pivots, gives the alias and the derived column names, and adds the joins that hang below the node."""
-        for pivot in node.args.get("pivots") or ():
-            relation = pivoted(pivot, relation, self.queries)
-            alias = pivot.alias.lower() or alias
         own, names = _alias(node)
         if own or names or alias != relation.alias:
             kept = relation.table if not own and not names else None
             relation = relation.aliased(own or alias, names)
             relation.table = kept
+        for pivot in node.args.get("pivots") or ():
+            relation = pivoted(pivot, relation, self.queries).aliased(pivot.alias.lower() or relation.alias)
         scope.relations.append(relation)
         self.add_joins(node.args.get("joins") or (), scope)
 
@@ -136,11 +135,11 @@ class SourceWalker:
             self._table_function(node, scope)
             return
         cte = scope.cte(parts[0]) if len(parts) == 1 else None
-        if cte is not None:
-            self._append(node, cte, scope, alias=parts[0])
-        elif len(parts) > 1 and scope.dialect == "redshift" and scope.relation(parts[:1]) is not None:
+        if scope.dialect == "redshift" and self._is_path(parts, scope):
             self._add_element(self.queries.expressions.resolve(parts, scope), node.alias.lower() or parts[-1], scope)
             self.add_joins(node.args.get("joins") or (), scope)
+        elif cte is not None:
+            self._append(node, cte, scope, alias=parts[0])
         else:
             self._append(node, self.base(self.queries.names.read(parts)), scope, alias=parts[-1])
 
@@ -188,6 +187,18 @@ class SourceWalker:
 
     # ---- nested data ------------------------------------------------------------------------------------------------
 
+    def _is_path(self, parts: list[str], scope: Scope) -> bool:
+        """Whether a name in FROM is a path of a row before it, and no table of a schema that is called like the row."""
+        found = scope.row_of_path(parts)
+        if found is None:
+            return False
+        row, column = found
+        if column is None or row.named(column) or row.whole is not None:
+            return True
+        schemas, own = self.queries.names.schemas, row.table
+        is_table = schemas.columns(self.queries.names.read(parts)) is not None
+        return not is_table and (own is None or own.database != own.table)  # FROM sales.sales, sales.returns
+
     def _navigation(self, node: exp.Expr, scope: Scope) -> None:
         """Redshift: `FROM t, t.items AS i AT n` and `UNPIVOT t.object AS v AT k` make a row of each element."""
         index = ""
@@ -210,11 +221,11 @@ class SourceWalker:
             scope.relations.append(Relation([OutputColumn(index, Value())]))
 
     def _unnest(self, node: exp.Expr, scope: Scope) -> None:
+        if scope.dialect == "redshift":
+            self._redshift_unnest(node, scope)
+            return
         alias, names = _alias(node)
         values = [self.queries.expressions.value(item, scope) for item in node.expressions]
-        if scope.dialect == "redshift" and not alias and len(names) == 1 and len(values) == 1:
-            self._add_element(values[0], names[0], scope)  # sqlglot's reading of `FROM t, t.items AS i`
-            return
         if len(values) == 1 and not names and _unnested_width(values[0]) is None:
             scope.relations.append(Relation([], alias, whole=values[0].element(), open_rows=True))
             return
@@ -223,6 +234,29 @@ class SourceWalker:
         if offset:
             columns.append(OutputColumn(offset.name.lower() if isinstance(offset, exp.Identifier) else None, Value()))
         scope.relations.append(Relation(columns, alias))
+        self.add_joins(node.args.get("joins") or (), scope)
+
+    def _redshift_unnest(self, node: exp.Expr, scope: Scope) -> None:
+        """UNNEST(path) [WITH OFFSET] AS t (element, position), or sqlglot's reading of `FROM t, t.items AS i`.
+
+        In the latter a name that begins with an alias can be a table's too.
+        """
+        path = node.expressions[0]
+        alias, names = _alias(node)
+        parts = name_parts(path)
+        if not alias and parts and not self._is_path(parts, scope):
+            relation = self.base(self.queries.names.read(parts))
+            scope.relations.append(relation.aliased(names[0]) if names else relation)
+        elif not alias or not names:
+            name = alias or (names[0] if names else path.name.lower())
+            self._add_element(self.queries.expressions.value(path, scope), name, scope)
+        else:
+            element = self.queries.expressions.value(path, scope).element()
+            position = node.args.get("offset")
+            columns = [OutputColumn(names[0], element)]
+            if isinstance(position, exp.Identifier):
+                columns.append(OutputColumn(position.name.lower(), Value()))
+            scope.relations.append(Relation([*columns], alias))
         self.add_joins(node.args.get("joins") or (), scope)
 
     def _unnested(self, values: list[Value], names: list[str]) -> list[OutputColumn]:

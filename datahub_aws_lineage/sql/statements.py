@@ -47,6 +47,8 @@ class Session:
     schemas: LearnedSchemas
     first_path: tuple[str, ...] = ()
     """The search path before any SET of the text."""
+    connected: str = ""
+    """The database before any USE of the text."""
     prepared: dict[str, tuple[list[Token], str]] = field(default_factory=dict)
     variables: frozenset[str] = frozenset()
     """Names that are no columns: parameters and variables of the procedure whose body is read."""

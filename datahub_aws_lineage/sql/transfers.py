@@ -8,6 +8,8 @@ from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
 from datahub_aws_lineage.sql.values import Source, Value
 
 _JSON_WITHOUT_PATHS = frozenset({"", "auto", "auto ignorecase", "noshred"})
+_JOB_COMMANDS = frozenset({"ALTER", "DROP", "LIST", "RUN", "SHOW"})
+"""COPY JOB …: what is done to a job that loads by itself (Redshift)."""
 
 
 def copy(analysis: Analysis) -> Found:
@@ -17,6 +19,8 @@ def copy(analysis: Analysis) -> Found:
     """
     cursor = analysis.cursor
     cursor.needs("COPY")
+    if cursor.sees("JOB") and cursor.word(1) in _JOB_COMMANDS:
+        return Found("utility")
     target = analysis.target(cursor.name())
     listed = [item[0].text.lower() for item in split_commas(cursor.parenthesised())] if cursor.at_parenthesis else []
     cursor.needs("FROM")
