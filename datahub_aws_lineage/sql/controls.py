@@ -12,7 +12,7 @@ from datahub_aws_lineage.model.lineage import (
     UseDatabase,
 )
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
-from datahub_aws_lineage.sql import alters, writes
+from datahub_aws_lineage.sql import alters, creates, writes
 from datahub_aws_lineage.sql.cursor import split_commas
 from datahub_aws_lineage.sql.statements import Analysis, Found
 
@@ -54,6 +54,8 @@ def truncate(analysis: Analysis) -> Found:
 
 def alter(analysis: Analysis) -> Found:
     cursor = analysis.cursor
+    if cursor.sees("ALTER", "EXTERNAL", "VIEW"):
+        return creates.alter_external_view(analysis)
     if not (cursor.sees("ALTER", "TABLE") or cursor.sees("ALTER", "VIEW")):
         return Found("utility")
     start = cursor.at

@@ -57,6 +57,16 @@ def create_view(analysis: Analysis) -> Found:
     return _create_as(analysis, Found(kind, output, replaces=True), listed)
 
 
+def alter_external_view(analysis: Analysis) -> Found:
+    """ALTER EXTERNAL VIEW name [FORCE] AS (query): a definition in place of the old one; or REMOVE DEFINITION."""
+    cursor = analysis.cursor
+    cursor.needs("ALTER", "EXTERNAL", "VIEW")
+    output = analysis.names.created(cursor.name())
+    if not _to_query(cursor):
+        return Found("utility")
+    return _create_as(analysis, Found("create_view", output, replaces=True), [])
+
+
 def create_external_schema(analysis: Analysis) -> Found:
     """CREATE EXTERNAL SCHEMA name FROM DATA CATALOG | HIVE METASTORE | POSTGRES | … [DATABASE 'name']."""
     cursor = analysis.cursor

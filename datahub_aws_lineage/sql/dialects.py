@@ -47,6 +47,9 @@ _PLAIN_WORDS = frozenset(
 )
 """Keywords of sqlglot that are no operators in Trino and not reserved there: names like any other within a query."""
 
+_REDSHIFT_PLAIN_WORDS = _PLAIN_WORDS - {"ILIKE", "NOTNULL", "OPERATOR"} | {"ALTER", "DESCRIBE", "DROP", "FETCH"}
+"""The same for Redshift (Database Developer Guide, Reserved words)."""
+
 
 class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
@@ -60,7 +63,12 @@ class AthenaSql(Trino):
 
 
 class RedshiftSql(Redshift):
+    SUPPORTS_USER_DEFINED_TYPES = True  # types of PostgreSQL's catalog: ::aclitem[], ::regproc
+
     class Tokenizer(Redshift.Tokenizer):
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {
+            word: kind for word, kind in Redshift.Tokenizer.KEYWORDS.items() if word not in _REDSHIFT_PLAIN_WORDS
+        }
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 

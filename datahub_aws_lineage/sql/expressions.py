@@ -32,17 +32,24 @@ Step = tuple[exp.Expr | None, Subtype]
 _PASSED_ON = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, exp.First, exp.Last)
 """sqlglot counts these as aggregates; they hand on one row's value."""
 
-_AGGREGATES = frozenset(
-    (
-        "approx_distinct approx_most_frequent approx_percentile approx_set array_agg bitwise_and_agg bitwise_or_agg "
-        "bitwise_xor_agg bool_and bool_or checksum corr count_if covar_pop covar_samp entropy every geometric_mean "
-        "histogram kurtosis learn_classifier listagg map_agg map_union max_by merge min_by multimap_agg "
-        "numeric_histogram qdigest_agg reduce_agg regr_intercept regr_slope set_agg set_union skewness tdigest_agg "
-        "any_value arbitrary bit_and bit_or median percentile_cont percentile_disc hll_create_sketch hll_combine "
-        "hll_cardinality hll st_union geometry_union_agg convex_hull_agg"
-    ).split()
-)
-"""Aggregate functions of either engine that sqlglot may not know by name."""
+_AGGREGATES: Mapping[str, frozenset[str]] = {
+    "athena": frozenset(
+        (
+            "any_value approx_distinct approx_most_frequent approx_percentile approx_set arbitrary array_agg "
+            "bitwise_and_agg bitwise_or_agg bitwise_xor_agg bool_and bool_or checksum convex_hull_agg corr count_if "
+            "covar_pop covar_samp entropy every geometric_mean geometry_union_agg histogram kurtosis "
+            "learn_classifier listagg map_agg map_union max_by merge min_by multimap_agg numeric_histogram "
+            "qdigest_agg reduce_agg regr_intercept regr_slope set_agg set_union skewness tdigest_agg"
+        ).split()
+    ),
+    "redshift": frozenset(
+        (
+            "any_value bit_and bit_or bool_and bool_or hll hll_combine hll_create_sketch listagg median "
+            "percentile_cont percentile_disc ratio_to_report"
+        ).split()
+    ),
+}
+"""Aggregate functions that sqlglot may not know by name; a ratio to the sum of all rows counts as one."""
 
 _ORDERED_VALUE = (exp.PercentileCont, exp.PercentileDisc, exp.Median, exp.Mode)
 """Ordered-set aggregates: the value they give is taken from the WITHIN GROUP column."""
@@ -103,7 +110,7 @@ class ExpressionWalker:
 
     def resolve(self, parts: list[str], scope: Scope) -> Value:
         """A dotted name in a scope; what cannot be placed is a gap."""
-        if parts[0] in self.queries.variables:
+        if parts[0] in self.queries.variables and (len(parts) == 1 or scope.relation(parts[:1]) is None):
             return Value()
         found = scope.resolve(parts)
         if isinstance(found, Value):
@@ -183,10 +190,15 @@ class ExpressionWalker:
             yield from special(self, node, scope)
             return
         step: Subtype = "TRANSFORMATION"
-        if _is_aggregate(node):
+        if self._is_aggregate(node):
             step = "AGGREGATION"
         for child in node.iter_expressions():
             yield child, step
+
+    def _is_aggregate(self, node: exp.Expr) -> bool:
+        if isinstance(node, exp.AggFunc):
+            return not isinstance(node, _PASSED_ON)
+        return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES[self.dialect]
 
     def _case(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
         yield node.args.get("this"), "CONDITIONAL"
@@ -256,12 +268,6 @@ def name_parts(node: exp.Expr) -> list[str]:
         return []
     parts = node.parts
     return [part.name.lower() for part in parts] if all(isinstance(p, exp.Identifier | exp.Star) for p in parts) else []
-
-
-def _is_aggregate(node: exp.Expr) -> bool:
-    if isinstance(node, exp.AggFunc):
-        return not isinstance(node, _PASSED_ON)
-    return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
 
 
 def _path_reader(node: exp.Expr) -> _PathReader | None:

@@ -38,7 +38,16 @@ def output_name(item: exp.Expr, position: int, dialect: Dialect) -> str | None:
 
 def _redshift_name(item: exp.Expr) -> str:
     while isinstance(
-        item, exp.Paren | exp.Cast | exp.Window | exp.WithinGroup | exp.Filter | exp.Bracket | exp.AtTimeZone
+        item,
+        exp.Paren
+        | exp.Cast
+        | exp.Window
+        | exp.WithinGroup
+        | exp.Filter
+        | exp.Bracket
+        | exp.AtTimeZone
+        | exp.IgnoreNulls
+        | exp.RespectNulls,
     ):
         item = item.this
         if isinstance(item, exp.Column):

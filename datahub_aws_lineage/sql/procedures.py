@@ -94,6 +94,6 @@ def _pl_statements(line: list[Token]) -> Iterator[list[Token]]:
     del starts[merge + 1 :]  # its own THEN UPDATE and THEN INSERT
     for number, start in enumerate(starts):
         end = starts[number + 1] if number + 1 < len(starts) else len(line)
-        while end > start + 1 and words[end - 1] in _PL_WORDS and words[end - 1] != "END":
-            end -= 1
+        if start > 0 and words[start - 1] == "IN" and "LOOP" in words[start:end]:
+            end = words.index("LOOP", start)
         yield line[start:end]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
 
 from sqlglot import exp
 
@@ -119,18 +118,24 @@ class QueryWalker:
         first = relations[0]
         if len(relations) == 1:
             return first
-        if any(relation.stars for relation in relations):
+        if first.stars:
             return self._stacked_open(relations)
-        widths = {len(relation.columns) for relation in relations}
+        widths = {len(relation.columns) for relation in relations if not relation.stars}
         if len(widths) > 1:
             self.collector.gap("arity", f"branches of a set operation have {sorted(widths)} columns")
-        columns: list[OutputColumn | OpenStar] = []
-        for row in zip_longest(*(relation.closed for relation in relations)):
-            if row[0] is None:
-                break
-            value = merged(column.value for column in row if column is not None)
-            columns.append(OutputColumn(row[0].name, value, row[0].item))
-        return Relation(columns)
+        for star in (star for relation in relations for star in relation.stars):
+            self.collector.gap("star", f"{star.table}.*: the schema is unknown")
+        places = [str(position) for position in range(len(first.columns))]
+        values: dict[str, list[Value]] = {place: [] for place in places}
+        for relation in relations:
+            for place, column in relation.by_position(places, exact=True):
+                values[place].append(column.value)
+        return Relation(
+            [
+                OutputColumn(column.name, merged(values[place]), column.item)
+                for place, column in zip(places, first.closed, strict=True)
+            ]
+        )
 
     def _stacked_open(self, relations: list[Relation]) -> Relation:
         columns: list[OutputColumn | OpenStar] = []
@@ -140,7 +145,7 @@ class QueryWalker:
                 break
             columns.append(OutputColumn(placed[0].name, merged(column.value for column in placed)))
         stars = dict.fromkeys(star for relation in relations for star in relation.stars)
-        return Relation([*columns, *stars])
+        return Relation([*columns, *stars], branches=relations)
 
     # ---- one SELECT -------------------------------------------------------------------------------------------------
 

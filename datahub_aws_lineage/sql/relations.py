@@ -66,6 +66,8 @@ class Relation:
     whole: Value | None = None
     open_rows: bool = False
     """An unnested array of unknown type: its columns are the fields of `whole`, whatever they are."""
+    branches: list[Relation] = field(default_factory=list)
+    """The branches of a UNION whose first one hides its columns behind a star: each still has its own positions."""
     _index: dict[str, list[Value]] | None = field(default=None, repr=False)
 
     @property
@@ -96,6 +98,26 @@ class Relation:
             renamed = names[position] if position < len(names) else column.name
             columns.append(OutputColumn(renamed, column.value, column.item))
         return Relation(columns, alias, None, self.opaque, self.whole)
+
+    def by_position(self, names: Sequence[str], *, exact: bool) -> Iterator[tuple[str, OutputColumn]]:
+        """The columns that stand at the places of `names`, with those names.
+
+        Around one open star they are counted from both ends where there is a column for each name (`exact`), else and
+        around several stars only up to the first.
+        """
+        for branch in self.branches or [self]:
+            head, tail = branch._around_stars()
+            yield from zip(names, head, strict=False)
+            if exact and tail and len(branch.stars) == 1 and len(head) + len(tail) <= len(names):
+                yield from zip(names[len(names) - len(tail) :], tail, strict=True)
+
+    def _around_stars(self) -> tuple[list[OutputColumn], list[OutputColumn]]:
+        """The columns in front of the first open star and those behind the last; all are in front where none is."""
+        stars = [position for position, column in enumerate(self.columns) if isinstance(column, OpenStar)]
+        if not stars:
+            return self.closed, []
+        head, tail = self.columns[: stars[0]], self.columns[stars[-1] + 1 :]
+        return Relation(head).closed, Relation(tail).closed
 
     def from_open(self, name: str, confidence: float) -> Value | None:
         """The column by way of the open stars: placed if exactly one can hold it."""

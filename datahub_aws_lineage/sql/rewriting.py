@@ -264,6 +264,11 @@ def _redshift_operators(tokens: list[Token]) -> list[Token]:
     return kept
 
 
+def _outer_marks(tokens: list[Token]) -> list[Token]:
+    """`a.id(+) = b.id` without the mark of an outer join, behind which sqlglot reads no cast."""
+    return [token for token in tokens if token.token_type is not TokenType.JOIN_MARKER]
+
+
 def _unnest_offsets(tokens: list[Token]) -> list[Token]:
     """`UNNEST(…) WITH OFFSET AS t (element, position)` as WITH ORDINALITY."""
     return [
@@ -364,6 +369,7 @@ _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
         (frozenset({"SIBLINGS"}), _siblings),
         (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
         (frozenset({"INTERVAL"}), _interval_types),
+        (frozenset({"(+)"}), _outer_marks),
         (frozenset({"OFFSET"}), _unnest_offsets),
         (frozenset({"("}), _bare_paths),
     ),

@@ -29,7 +29,7 @@ from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_c
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError, parse, to_sql, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
 from datahub_aws_lineage.sql.queries import QueryWalker
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.relations import OutputColumn, Relation, Scope
 from datahub_aws_lineage.sql.select_items import item_texts
 from datahub_aws_lineage.sql.values import Value
 
@@ -98,6 +98,8 @@ class Analysis:
         self.names = Names(session.context, session.schemas)
         self.queries = QueryWalker(self.names, self.collector, session.variables)
         self._texts: dict[int, str] = {}
+        self._reads_target = False
+        """Whether what an INSERT writes is made from the target's own columns, placed or not."""
 
     # ---- parts that readers share -----------------------------------------------------------------------------------
 
@@ -160,38 +162,24 @@ class Analysis:
             return relation.closed
         if not relation.stars and len(names) != len(relation.columns):
             self.collector.gap("arity", f"{len(names)} names for {len(relation.columns)} columns")
-        return self._by_position(relation, list(names))
+        return _renamed(relation.by_position(names, exact=True))
 
     def inserted_columns(self, relation: Relation, target: Target, listed: Sequence[str]) -> list[OutputColumn]:
         """Output columns of an INSERT: by the column list, else by the target's columns, in order."""
         self.gap_stars(relation)
         known = target.names
         names = list(listed) or known
+        sources = [source for column in relation.closed for source in column.value.sources]
+        self._reads_target = any(source.table == target.table for source in sources)
         if names is None:
-            if any(column.value.sources for column in relation.closed):
+            if sources:
                 self.collector.gap("target", f"the columns of {target.table} are unknown")
             return []
         width = len(relation.columns)
-        if not relation.stars and (width > len(names) or (width < len(names) and self._must_fill(listed))):
+        exact = bool(listed) or self.dialect == "athena"  # Redshift fills what an INSERT without a list leaves out
+        if not relation.stars and (width > len(names) or (width < len(names) and exact)):
             self.collector.gap("arity", f"{len(relation.columns)} columns for {len(names)} of {target.table}")
-        return self.in_target(self._by_position(relation, names), target)
-
-    def _must_fill(self, listed: Sequence[str]) -> bool:
-        """Redshift fills the columns that an INSERT without a list leaves out with their defaults."""
-        return bool(listed) or self.dialect == "athena"
-
-    def _by_position(self, relation: Relation, names: list[str]) -> list[OutputColumn]:
-        """Around one open star, columns are counted from both ends; around several only up to the first."""
-        columns = relation.columns
-        stars = [position for position, column in enumerate(columns) if isinstance(column, OpenStar)]
-        if not stars:
-            pairs = list(zip(names, columns, strict=False))
-        else:
-            pairs = list(zip(names, columns[: stars[0]], strict=False))
-            tail = columns[stars[-1] + 1 :]
-            if len(stars) == 1 and len(tail) <= len(names) - len(pairs):
-                pairs += zip(names[len(names) - len(tail) :], tail, strict=True)
-        return [OutputColumn(name, c.value, c.item) for name, c in pairs if isinstance(c, OutputColumn)]
+        return self.in_target(_renamed(relation.by_position(names, exact=exact)), target)
 
     def in_target(self, columns: Iterable[OutputColumn], target: Target) -> list[OutputColumn]:
         """Leaves out columns that the known target does not have; each is a gap."""
@@ -254,7 +242,9 @@ class Analysis:
     def _inputs(self, found: Found, columns: tuple[ColumnLineage, ...]) -> tuple[StatementTable, ...]:
         inputs = dict(self.collector.inputs)
         if found.writes_rows_of_existing and found.output is not None:
-            feeds = any(upstream.table == found.output for column in columns for upstream in column.upstreams)
+            feeds = self._reads_target or any(
+                upstream.table == found.output for column in columns for upstream in column.upstreams
+            )
             starred = any(
                 gap.what == "star" and gap.detail.startswith(f"{found.output}.*") for gap in self.collector.gaps
             )
@@ -291,6 +281,10 @@ def check_location(uri: str) -> S3Location:
 def _unwrapped(tokens: list[Token]) -> list[Token]:
     """The inside of `(…)`; a row of one column may stand without parentheses."""
     return tokens[1:-1] if tokens[0].token_type is TokenType.L_PAREN else tokens
+
+
+def _renamed(columns: Iterable[tuple[str, OutputColumn]]) -> list[OutputColumn]:
+    return [OutputColumn(name, column.value, column.item) for name, column in columns]
 
 
 def _merged_columns(columns: Iterable[ColumnLineage]) -> tuple[ColumnLineage, ...]:
