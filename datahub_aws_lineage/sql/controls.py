@@ -88,9 +88,12 @@ def set_parameter(analysis: Analysis) -> Found:
         cursor.takes("=")
     if cursor.sees("DEFAULT"):
         return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
-    items = [item[0].text for item in split_commas(cursor.rest()) if item]
-    path = tuple(part.strip().strip('"').lower() for item in items for part in item.split(","))
-    return Found("utility", effects=(SetSearchPath(path),))
+    if cursor.done:
+        raise cursor.error("expected schemas")
+    items = [item[0].text for item in split_commas(cursor.rest())]
+    named = (part.strip().strip('"').lower() for item in items for part in item.split(","))
+    path = tuple(schema for schema in named if schema)
+    return Found("utility", effects=(SetSearchPath(path),) if path else ())
 
 
 def reset_parameter(analysis: Analysis) -> Found:

@@ -7,9 +7,8 @@ from sqlglot import Token, TokenType
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import CreateExternalSchema, StatementKind
 from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
-from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
+from datahub_aws_lineage.sql.statements import QUERY_STARTS, Analysis, Found, check_location
 
-_QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 _NOT_COLUMNS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "LIKE", "CHECK"})
 _END_OF_TYPE = frozenset(
     "COMMENT NOT NULL DEFAULT ENCODE DISTKEY SORTKEY IDENTITY GENERATED PRIMARY UNIQUE REFERENCES COLLATE CONSTRAINT "
@@ -136,7 +135,7 @@ def _starts_query(cursor: Cursor, ahead: int) -> bool:
 
 def _at_query(cursor: Cursor) -> bool:
     """WITH begins a query too, unless it begins a table's properties: `WITH (format = …)`."""
-    return cursor.word() in _QUERY_STARTS and not cursor.sees("WITH", "(")
+    return cursor.word() in QUERY_STARTS and not cursor.sees("WITH", "(")
 
 
 def _to_query(cursor: Cursor) -> bool:

@@ -72,6 +72,9 @@ class RedshiftSql(Redshift):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+_PARSER_DEFECTS = (AttributeError, TypeError, ValueError)
+"""What sqlglot's compiled parser raises where a text has a hole that it did not expect."""
+
 _DIALECTS = {"athena": AthenaSql(), "redshift": RedshiftSql()}
 
 
@@ -102,7 +105,7 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
         trees = _trees(tokens, text, dialect)
     except ParseError as e:
         raise _syntax_error(e) from e
-    except SqlglotError as e:
+    except (SqlglotError, *_PARSER_DEFECTS) as e:
         raise NotUnderstoodError("syntax", type(e).__name__, **_position(tokens)) from e
     except RecursionError as e:
         raise NotUnderstoodError("too_deep", "nested too deeply to be parsed") from e

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
+from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
 from datahub_aws_lineage.sql.shapes import (
     array_agg,
@@ -104,6 +105,8 @@ class ExpressionWalker:
         if isinstance(node.this, exp.Star):
             return scope.whole_row(name_parts(node)[0]) or Value()
         parts = name_parts(node)
+        if not parts:
+            raise NotUnderstoodError("syntax", "a name is not complete")
         if len(parts) == 1 and not node.this.args.get("quoted") and parts[0] in _PSEUDO_COLUMNS[self.dialect]:
             return Value()
         return self.resolve(parts, scope)

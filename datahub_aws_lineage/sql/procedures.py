@@ -29,15 +29,17 @@ def procedure_body(analysis: Analysis) -> str:
     return next((text for text in strings if " " in text), "")
 
 
-def procedure_statements(body: str, analysis: Analysis) -> tuple[list[list[Token]], frozenset[str]]:
-    """The SQL statements of a body as tokens, and the names of variables and parameters, which are no columns.
+def procedure_statements(body: str, analysis: Analysis) -> Iterator[tuple[list[Token], frozenset[str]]]:
+    """The SQL statements of a body as tokens, each with the names that are no columns: variables and parameters.
 
     PL/pgSQL is split at semicolons; control words before a SQL verb are stepped over, other lines left out.
     SELECT … INTO fills variables there, and makes no table.
     """
     lines = list(split_statements(tokenize(body, analysis.dialect)))
     variables = _SPECIAL_VARIABLES.union(_declared(lines), _parameters(analysis))
-    return [_without_into(tokens) for line in lines for tokens in _pl_statements(line)], variables
+    for line in lines:
+        for tokens in _pl_statements(line):
+            yield _without_into(tokens), variables.union(_cursor_parameters(line))
 
 
 def _without_into(tokens: list[Token]) -> list[Token]:
@@ -67,7 +69,7 @@ def _parameters(analysis: Analysis) -> Iterator[str]:
 
 
 def _declared(lines: list[list[Token]]) -> Iterator[str]:
-    """Variables of DECLARE sections, parameters of cursors, and the loop variables of FOR."""
+    """Variables of DECLARE sections, and the loop variables of FOR."""
     declaring = False
     for line in lines:
         words = [token.text.upper() for token in line]
@@ -77,11 +79,16 @@ def _declared(lines: list[list[Token]]) -> Iterator[str]:
             declaring = False
         if declaring and line:
             yield line[0].text.lower()
-            if words[1:3] == ["CURSOR", "("]:
-                yield from (item[0].text.lower() for item in split_commas(Cursor(line[2:], "").parenthesised()))
         for position, word in enumerate(words[:-1]):
             if word == "FOR" and words[position + 2 : position + 3] == ["IN"]:
                 yield line[position + 1].text.lower()
+
+
+def _cursor_parameters(line: list[Token]) -> Iterator[str]:
+    """The parameters of `many CURSOR (k int) FOR SELECT …`, known in its own query."""
+    at = 2 if line[0].text.upper() == "DECLARE" else 1
+    if [token.text.upper() for token in line[at : at + 2]] == ["CURSOR", "("]:
+        yield from (item[0].text.lower() for item in split_commas(Cursor(line[at + 1 :], "").parenthesised()))
 
 
 def _pl_statements(line: list[Token]) -> Iterator[list[Token]]:

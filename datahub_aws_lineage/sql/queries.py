@@ -172,6 +172,8 @@ class QueryWalker:
         columns: list[OutputColumn | OpenStar] = []
         for position, item in enumerate(node.expressions):
             if isinstance(item, exp.Aliases):  # (row).* AS (a, b)
+                if not _is_star(item.this):
+                    raise NotUnderstoodError("syntax", "several names for one column")
                 names = [name.name.lower() for name in item.expressions]
                 columns.extend(Relation(self._star(item.this, scope)).aliased(None, names).columns)
                 continue

@@ -11,6 +11,15 @@ from collections.abc import Callable
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql.redshift_tokens import (
+    INDEX,
+    bare_paths,
+    exclude_lists,
+    interval_types,
+    outer_marks,
+    unnest_offsets,
+)
+from datahub_aws_lineage.sql.token_edits import CLOSING, OPENING, as_kind, is_name, partner, word_at
 
 ROW, ARRAY, MAP = "__ROW", "__ARRAY", "__MAP"
 """Names under which constructors are read as functions."""
@@ -20,10 +29,6 @@ _JSON_FUNCTIONS = frozenset({"JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OB
 _JSON_CLAUSES = frozenset(
     "RETURNING PASSING FORMAT NULL ERROR EMPTY TRUE FALSE UNKNOWN ABSENT DEFAULT WITH WITHOUT KEEP OMIT ON".split()
 )
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-_TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.IDENTIFIER})
-_INDEX = [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]
 
 
 def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
@@ -39,34 +44,12 @@ def without_indexes(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
-        if [token.token_type for token in tokens[position : position + 3]] == _INDEX:
+        if [token.token_type for token in tokens[position : position + 3]] == INDEX:
             position += 3
         else:
             kept.append(tokens[position])
             position += 1
     return kept
-
-
-def _as(token: Token, kind: TokenType, text: str | None = None) -> Token:
-    """The token as one of another type, at the same place."""
-    return Token(kind, token.text if text is None else text, token.line, token.col, token.start, token.end)
-
-
-def _word(tokens: list[Token], position: int) -> str:
-    if not 0 <= position < len(tokens) or tokens[position].token_type in _TEXTS:
-        return ""
-    return tokens[position].text.upper()
-
-
-def _partner(tokens: list[Token], opening: int) -> int:
-    """The position of the bracket that closes the one at `opening`; the end where none does."""
-    depth = 0
-    for position in range(opening, len(tokens)):
-        kind = tokens[position].token_type
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if depth == 0:
-            return position
-    return len(tokens)
 
 
 # ---- constructors ---------------------------------------------------------------------------------------------------
@@ -82,27 +65,27 @@ def _constructors(tokens: list[Token]) -> list[Token]:
     brackets: list[bool] = []  # of each open bracket: is it an array's, to be closed as a parenthesis?
     for position, token in enumerate(tokens):
         kind = token.token_type
-        if kind in _OPENING:
-            before = _word(tokens, position - 1)
+        if kind in OPENING:
+            before = word_at(tokens, position - 1)
             meant = _CONSTRUCTORS.get(before) if position else None
             is_type = (types[-1] if types else False) or _follows_as(tokens, position - 1)
             array = meant == ARRAY and kind is TokenType.L_BRACKET
             if meant is not None and (array or not is_type):
-                result[position - 1] = _as(tokens[position - 1], TokenType.VAR, meant)
+                result[position - 1] = as_kind(tokens[position - 1], TokenType.VAR, meant)
                 is_type = False
             if array:
-                result[position] = _as(token, TokenType.L_PAREN, "(")
+                result[position] = as_kind(token, TokenType.L_PAREN, "(")
             types.append(is_type and meant is not None)
             brackets.append(array)
-        elif kind in _CLOSING and types:
+        elif kind in CLOSING and types:
             types.pop()
             if brackets.pop():
-                result[position] = _as(token, TokenType.R_PAREN, ")")
+                result[position] = as_kind(token, TokenType.R_PAREN, ")")
     return result
 
 
 def _follows_as(tokens: list[Token], position: int) -> bool:
-    return _word(tokens, position - 1) in ("AS", "::")
+    return word_at(tokens, position - 1) in ("AS", "::")
 
 
 # ---- JSON functions -------------------------------------------------------------------------------------------------
@@ -113,10 +96,10 @@ def _json_calls(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
-        name = _word(tokens, position)
-        if name in _JSON_FUNCTIONS and _word(tokens, position + 1) == "(":
-            end = _partner(tokens, position + 1)
-            kept.append(_as(tokens[position], TokenType.VAR, f"__{name}"))
+        name = word_at(tokens, position)
+        if name in _JSON_FUNCTIONS and word_at(tokens, position + 1) == "(":
+            end = partner(tokens, position + 1)
+            kept.append(as_kind(tokens[position], TokenType.VAR, f"__{name}"))
             kept.append(tokens[position + 1])
             kept.extend(_json_arguments(_json_calls(tokens[position + 2 : end]), name))
             position = end
@@ -130,19 +113,19 @@ def _json_arguments(tokens: list[Token], function: str) -> list[Token]:
     kept: list[Token] = []
     position, passing = 0, False
     while position < len(tokens):
-        token, word = tokens[position], _word(tokens, position)
+        token, word = tokens[position], word_at(tokens, position)
         clause = _json_clause(tokens, position)
-        if token.token_type in _OPENING:
-            end = _partner(tokens, position)
+        if token.token_type in OPENING:
+            end = partner(tokens, position)
             kept.extend(tokens[position : end + 1])
             position = end + 1
         elif clause:
             position += clause
         elif word in ("PASSING", "DEFAULT") or (function == "JSON_OBJECT" and word in ("VALUE", ":")):
             passing = word == "PASSING"
-            kept.append(_as(token, TokenType.COMMA, ","))
+            kept.append(as_kind(token, TokenType.COMMA, ","))
             position += 1
-        elif word == "KEY" and function == "JSON_OBJECT" and _word(tokens, position + 1) not in (",", ":", "VALUE"):
+        elif word == "KEY" and function == "JSON_OBJECT" and word_at(tokens, position + 1) not in (",", ":", "VALUE"):
             position += 1
         elif word == "AS" and passing:
             position += 2
@@ -154,12 +137,12 @@ def _json_arguments(tokens: list[Token], function: str) -> list[Token]:
 
 def _json_clause(tokens: list[Token], position: int) -> int:
     """How many tokens from here are a clause that holds no value; 0 for none."""
-    words = [_word(tokens, position + ahead) for ahead in range(6)]
+    words = [word_at(tokens, position + ahead) for ahead in range(6)]
     match words:
         case ["RETURNING", *_]:
             end = position + 1
-            while end < len(tokens) and _word(tokens, end) not in _JSON_CLAUSES:
-                end = _partner(tokens, end) + 1 if tokens[end].token_type in _OPENING else end + 1
+            while end < len(tokens) and word_at(tokens, end) not in _JSON_CLAUSES:
+                end = partner(tokens, end) + 1 if tokens[end].token_type in OPENING else end + 1
             return end - position
         case ["FORMAT", "JSON", "ENCODING", *_]:
             return 4
@@ -189,7 +172,7 @@ def _json_clause(tokens: list[Token], position: int) -> int:
 def _intervals(tokens: list[Token]) -> list[Token]:
     """INTERVAL is a column's name unless a string follows, signed or not (Trino: it is not reserved)."""
     return [
-        _as(token, TokenType.VAR)
+        as_kind(token, TokenType.VAR)
         if token.token_type is TokenType.INTERVAL and not _begins_interval(tokens, i)
         else token
         for i, token in enumerate(tokens)
@@ -198,21 +181,21 @@ def _intervals(tokens: list[Token]) -> list[Token]:
 
 def _names(tokens: list[Token]) -> list[Token]:
     """ANY and IF without a parenthesis behind them, and WINDOW outside its clause, are names."""
-    return [_as(token, TokenType.IDENTIFIER) if _is_plain(tokens, i) else token for i, token in enumerate(tokens)]
+    return [as_kind(token, TokenType.IDENTIFIER) if _is_plain(tokens, i) else token for i, token in enumerate(tokens)]
 
 
 def _is_plain(tokens: list[Token], position: int) -> bool:
     match tokens[position].token_type:
         case TokenType.ANY:
-            return _word(tokens, position + 1) != "("
+            return word_at(tokens, position + 1) != "("
         case TokenType.WINDOW:
-            return _word(tokens, position + 2) != "AS"
+            return word_at(tokens, position + 2) != "AS"
         case _:
-            return _word(tokens, position) == "IF" and _word(tokens, position + 1) != "("
+            return word_at(tokens, position) == "IF" and word_at(tokens, position + 1) != "("
 
 
 def _begins_interval(tokens: list[Token], position: int) -> bool:
-    ahead = position + 2 if _word(tokens, position + 1) in ("+", "-") else position + 1
+    ahead = position + 2 if word_at(tokens, position + 1) in ("+", "-") else position + 1
     return ahead < len(tokens) and tokens[ahead].token_type is TokenType.STRING
 
 
@@ -221,13 +204,13 @@ def _row_patterns(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     position = 0
     while position < len(tokens):
-        word = _word(tokens, position)
-        if word in ("INITIAL", "SEEK") and _word(tokens, position + 1) == "PATTERN":
+        word = word_at(tokens, position)
+        if word in ("INITIAL", "SEEK") and word_at(tokens, position + 1) == "PATTERN":
             position += 1
-        elif word == "SUBSET" and _word(tokens, position + 2) == "=":
-            position = _partner(tokens, position + 3) + 1
-            while _word(tokens, position) == "," and _word(tokens, position + 2) == "=":
-                position = _partner(tokens, position + 3) + 1
+        elif word == "SUBSET" and word_at(tokens, position + 2) == "=":
+            position = partner(tokens, position + 3) + 1
+            while word_at(tokens, position) == "," and word_at(tokens, position + 2) == "=":
+                position = partner(tokens, position + 3) + 1
         else:
             kept.append(tokens[position])
             position += 1
@@ -236,11 +219,11 @@ def _row_patterns(tokens: list[Token]) -> list[Token]:
 
 def _table_queries(tokens: list[Token]) -> list[Token]:
     """`TABLE t` where a query stands is `SELECT * FROM t`."""
-    if not tokens or _word(tokens, 0) != "TABLE" or _word(tokens, 1) == "(":
+    if not tokens or word_at(tokens, 0) != "TABLE" or word_at(tokens, 1) == "(":
         return tokens
     head = tokens[0]
     made = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
-    return [*(_as(head, kind, text) for kind, text in made), *tokens[1:]]
+    return [*(as_kind(head, kind, text) for kind, text in made), *tokens[1:]]
 
 
 def _siblings(tokens: list[Token]) -> list[Token]:
@@ -249,108 +232,21 @@ def _siblings(tokens: list[Token]) -> list[Token]:
     at = words.index("SIBLINGS")
     if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
         return tokens
-    return [*tokens[: at - 1], _as(tokens[at - 1], TokenType.ORDER_BY, "ORDER BY"), *tokens[at + 2 :]]
+    return [*tokens[: at - 1], as_kind(tokens[at - 1], TokenType.ORDER_BY, "ORDER BY"), *tokens[at + 2 :]]
 
 
 def _redshift_operators(tokens: list[Token]) -> list[Token]:
     """`@ x` (absolute value) as x, `x # y` (exclusive or) as x & y, PRIOR x of a hierarchical query as x."""
-    hierarchical = any(_word(tokens, i) == "CONNECT" or _word(tokens, i) == "CONNECT BY" for i in range(len(tokens)))
+    hierarchical = any(
+        word_at(tokens, i) == "CONNECT" or word_at(tokens, i) == "CONNECT BY" for i in range(len(tokens))
+    )
     kept: list[Token] = []
     for position, token in enumerate(tokens):
-        word = _word(tokens, position)
-        if word == "@" or (hierarchical and word == "PRIOR" and _is_name(tokens, position + 1)):
+        word = word_at(tokens, position)
+        if word == "@" or (hierarchical and word == "PRIOR" and is_name(tokens, position + 1)):
             continue
-        kept.append(_as(token, TokenType.AMP, "&") if word == "#" else token)
+        kept.append(as_kind(token, TokenType.AMP, "&") if word == "#" else token)
     return kept
-
-
-def _outer_marks(tokens: list[Token]) -> list[Token]:
-    """`a.id(+) = b.id` without the mark of an outer join, behind which sqlglot reads no cast."""
-    return [token for token in tokens if token.token_type is not TokenType.JOIN_MARKER]
-
-
-def _unnest_offsets(tokens: list[Token]) -> list[Token]:
-    """`UNNEST(…) WITH OFFSET AS t (element, position)` as WITH ORDINALITY."""
-    return [
-        _as(token, TokenType.ORDINALITY) if _word(tokens, i) == "OFFSET" and _word(tokens, i - 1) == "WITH" else token
-        for i, token in enumerate(tokens)
-    ]
-
-
-def _bare_paths(tokens: list[Token]) -> list[Token]:
-    """`FROM t, (t.items) AS i AT n` without the parentheses, which change nothing elsewhere either."""
-    dropped: set[int] = set()
-    for position, token in enumerate(tokens):
-        if token.token_type is TokenType.L_PAREN and _word(tokens, position - 1) in (",", "JOIN"):
-            end = _end_of_path(tokens, position + 1)
-            if end:
-                dropped |= {position, end}
-    return [token for position, token in enumerate(tokens) if position not in dropped] if dropped else tokens
-
-
-def _end_of_path(tokens: list[Token], position: int) -> int:
-    """The position behind `name.name[0].name`; 0 where no such path fills the parentheses."""
-    start = position
-    while _is_name(tokens, position):
-        position += 1
-        while [_kind(tokens, position + ahead) for ahead in range(3)] == _INDEX:
-            position += 3
-        if _kind(tokens, position) is not TokenType.DOT:
-            break
-        position += 1
-    dotted = any(token.token_type is TokenType.DOT for token in tokens[start:position])
-    return position if dotted and _kind(tokens, position) is TokenType.R_PAREN else 0
-
-
-_INTERVAL_UNITS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
-
-
-def _interval_types(tokens: list[Token]) -> list[Token]:
-    """`x::interval day` and `CAST(x AS interval day to second(3))` as casts to text: the type decides nothing here."""
-    kept: list[Token] = []
-    position = 0
-    while position < len(tokens):
-        token = tokens[position]
-        position += 1
-        if token.token_type is not TokenType.INTERVAL or not _is_type(tokens, position - 1):
-            kept.append(token)
-            continue
-        kept.append(_as(token, TokenType.TEXT, "TEXT"))
-        while _word(tokens, position) in _INTERVAL_UNITS or (
-            _word(tokens, position) == "TO" and _word(tokens, position - 1) in _INTERVAL_UNITS
-        ):
-            position += 1
-            if _kind(tokens, position) is TokenType.L_PAREN:
-                position = _partner(tokens, position) + 1
-    return kept
-
-
-def _is_type(tokens: list[Token], position: int) -> bool:
-    """Behind `::`, or behind the AS of a CAST."""
-    before = _word(tokens, position - 1)
-    return before == "::" or (before == "AS" and _within_cast(tokens, position - 1))
-
-
-def _within_cast(tokens: list[Token], position: int) -> bool:
-    """Whether the innermost open parenthesis is that of CAST( or TRY_CAST(."""
-    depth = 0
-    while position > 0:
-        position -= 1
-        kind = tokens[position].token_type
-        depth += (kind in _CLOSING) - (kind in _OPENING)
-        if depth < 0:
-            return _word(tokens, position - 1) in ("CAST", "TRY_CAST")
-    return False
-
-
-def _is_name(tokens: list[Token], position: int) -> bool:
-    if position >= len(tokens):
-        return False
-    return tokens[position].token_type is TokenType.IDENTIFIER or _word(tokens, position).replace("_", "a").isalnum()
-
-
-def _kind(tokens: list[Token], position: int) -> TokenType | None:
-    return tokens[position].token_type if 0 <= position < len(tokens) else None
 
 
 _Rewrite = Callable[[list[Token]], list[Token]]
@@ -368,10 +264,11 @@ _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
         (frozenset(_CONSTRUCTORS), _constructors),
         (frozenset({"SIBLINGS"}), _siblings),
         (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
-        (frozenset({"INTERVAL"}), _interval_types),
-        (frozenset({"(+)"}), _outer_marks),
-        (frozenset({"OFFSET"}), _unnest_offsets),
-        (frozenset({"("}), _bare_paths),
+        (frozenset({"INTERVAL"}), interval_types),
+        (frozenset({"EXCLUDE"}), exclude_lists),
+        (frozenset({"(+)"}), outer_marks),
+        (frozenset({"OFFSET"}), unnest_offsets),
+        (frozenset({"("}), bare_paths),
     ),
 }
 """In order, with the words that a statement must hold for a rewriting to have anything to do."""

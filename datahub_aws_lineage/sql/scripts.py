@@ -24,7 +24,7 @@ from datahub_aws_lineage.sql.cursor import into_position, source_text, split_sta
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas
 from datahub_aws_lineage.sql.procedures import procedure_body, procedure_statements
-from datahub_aws_lineage.sql.statements import Analysis, Found, Session, check_filled_in
+from datahub_aws_lineage.sql.statements import QUERY_STARTS, Analysis, Found, Session, check_filled_in
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,6 @@ _UTILITIES = frozenset(
     "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET VACUUM REINDEX LISTEN NOTIFY "
     "DISCARD LOAD CHECKPOINT EXPORT IMPORT LOCAL KILL".split()
 )
-_QUERIES = frozenset({"SELECT", "WITH", "(", "VALUES", "TABLE"})
 
 
 def analyze(text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
@@ -105,7 +104,7 @@ def _read(analysis: Analysis) -> Found:
     reader = _BY_FIRST_WORD.get(word)
     if reader is not None:
         return reader(analysis)
-    if word in _QUERIES:
+    if word in QUERY_STARTS:
         return _query(analysis)
     if word in _UTILITIES:
         return Found("utility")
@@ -225,9 +224,11 @@ def _create_procedure(analysis: Analysis) -> Found:
     body = procedure_body(analysis)
     if not body:
         return Found("create_procedure")
-    statements, variables = procedure_statements(body, analysis)
-    session = _session_within(analysis, variables)
-    found = (_statement(index, tokens, body, session) for index, tokens in enumerate(statements))
+    session = _session_within(analysis)
+    found: list[Statement] = []
+    for tokens, variables in procedure_statements(body, analysis):
+        session.variables = variables
+        found.append(_statement(len(found), tokens, body, session))
     return Found("create_procedure", body=tuple(found))
 
 
@@ -235,10 +236,10 @@ def _nested(analysis: Analysis, text: str, tokens: list[Token]) -> tuple[Stateme
     return (_statement(0, tokens, text, _session_within(analysis)),)
 
 
-def _session_within(analysis: Analysis, variables: frozenset[str] = frozenset()) -> Session:
+def _session_within(analysis: Analysis) -> Session:
     """What can run learns from the text around it, and teaches it nothing."""
     outer = analysis.session
-    return Session(outer.context, LearnedSchemas(outer.schemas), outer.first_path, outer.connected, variables=variables)
+    return Session(outer.context, LearnedSchemas(outer.schemas), outer.first_path, outer.connected)
 
 
 def _guessed_kind(tokens: list[Token]) -> StatementKind:

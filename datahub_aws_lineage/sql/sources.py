@@ -206,9 +206,7 @@ class SourceWalker:
             index, node = node.expression.name.lower(), node.this
         alias = node.alias.lower()
         source = node.this if isinstance(node, exp.Alias) else node
-        while isinstance(source, exp.Bracket):  # t.items[0].parts
-            source = source.this
-        value = self.queries.expressions.resolve(name_parts(source), scope)
+        value = self.queries.expressions.value(source, scope)
         self._add_element(value, alias or source.name.lower(), scope, index)
 
     def _add_element(self, value: Value, alias: str, scope: Scope, index: str = "") -> None:

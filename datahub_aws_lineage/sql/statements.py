@@ -36,6 +36,9 @@ from datahub_aws_lineage.sql.values import Value
 MAX_EXPRESSION = 2000
 """Longer expression texts are cut, with an ellipsis."""
 
+QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
+"""Words that a query begins with."""
+
 _TEMPLATES = frozenset({("{", "{"), ("{", "%"), ("$", "{")})
 
 
@@ -110,8 +113,13 @@ class Analysis:
         """The relation of a query given as tokens; remembers how its select items were written."""
         if tokens and tokens[0].text.upper() == "VALUES":
             return self._values(tokens[1:])
-        tree = self.parse(tokens)
-        self._texts |= item_texts(tree, tokens, self.text)
+        return self._walked(tokens, self.text)
+
+    def _walked(self, tokens: list[Token], text: str) -> Relation:
+        if not tokens or tokens[0].text.upper() not in QUERY_STARTS:
+            raise Cursor(tokens, text).error("expected a query")
+        tree = parse(tokens, text, self.dialect)
+        self._texts |= item_texts(tree, tokens, text)
         return self.queries.query(tree)
 
     def _values(self, tokens: list[Token]) -> Relation:
@@ -131,11 +139,9 @@ class Analysis:
         tokens = tokenize(sql, self.dialect)
         check_filled_in(tokens)
         try:
-            tree = parse(tokens, sql, self.dialect)
+            return self._walked(tokens, sql)
         except NotUnderstoodError as e:
             raise NotUnderstoodError(e.reason, f"in the quoted query: {e.message}") from e
-        self._texts |= item_texts(tree, tokens, sql)
-        return self.queries.query(tree)
 
     def adopt_texts(self, other: Analysis) -> None:
         self._texts |= other._texts

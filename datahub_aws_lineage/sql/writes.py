@@ -81,7 +81,10 @@ def _with_from(tokens: list[Token]) -> list[Token]:
 def _target_scope(analysis: Analysis, tree: exp.Expr) -> tuple[Target, Scope]:
     """The target as the first relation, so that its own columns are found and told from the sources'."""
     table = tree.this
-    target = analysis.target(name_parts(table))
+    parts = name_parts(table)
+    if not parts:
+        raise analysis.cursor.error("expected the name of a table")
+    target = analysis.target(parts)
     relation = _target_relation(analysis, target, table)
     scope = Scope(analysis.dialect, None, [relation])
     analysis.queries.add_ctes(tree, scope)

@@ -30,6 +30,7 @@ from datahub_aws_lineage.model.lineage import (
     TransactionMark,
     Truncate,
     Upstream,
+    UseDatabase,
 )
 from datahub_aws_lineage.model.names import Dialect, S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.ports import SkipReason
@@ -147,6 +148,10 @@ def append(output: str, source: str, names: str) -> Statement:
 
 def search_path(*schemas: str) -> Statement:
     return statement("utility", effects=(SetSearchPath(schemas),))
+
+
+def use(database: str | None) -> Statement:
+    return statement("utility", effects=(UseDatabase(database),))
 
 
 BEGIN = statement("transaction", effects=(TransactionMark("begin"),), text="BEGIN")

@@ -20,6 +20,7 @@ from lineage_story import (
     statement,
     table,
     truncate,
+    use,
 )
 
 from datahub_aws_lineage.lineage import history as history_module
@@ -256,6 +257,13 @@ class TestSearchPath:
     def test_a_roll_back_takes_it_back(self, story: Story) -> None:
         story.run(search_path("staging"), BEGIN, search_path("other"), ROLLBACK)
         assert self.context(story).search_path == ("staging",)
+
+    def test_use_names_the_database_until_it_is_reset(self, story: Story) -> None:
+        story.run(use("other"), BEGIN, use("third"), ROLLBACK)
+        assert self.context(story).default_catalog == "other"
+        assert story.history.session(story.record("other session")).context.default_catalog == "dev"
+        story.run(use(None))
+        assert self.context(story).default_catalog == "dev"
 
     def test_the_sql_stage_finds_the_schema_that_has_the_table(self, story: Story) -> None:
         """It asks for the columns of the name in each schema of the path; None sends it on to the next."""

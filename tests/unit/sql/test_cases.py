@@ -111,6 +111,7 @@ def test_case(case: Json) -> None:
     answer = explain_line(json.dumps(case), {})
     assert answer["id"] == case["id"]
     assert answer["statements"], "no statement at all"
+    assert "internal" not in {statement["reason"]["code"] for statement in answer["statements"] if statement["reason"]}
     statement = meant(answer["statements"], expected.get("kind"))
     wrong: list[str] = []
     for measure, compare in MEASURES.items():

@@ -71,3 +71,39 @@ def test_a_procedure_shows_its_statements_in_the_same_form() -> None:
     ]
     assert [(inner["index"], inner["kind"]) for inner in statement["body"]] == [(0, "delete"), (1, "insert")]
     assert statement["outcome"] == "no_lineage"
+
+
+PROCEDURE = """
+CREATE PROCEDURE load_goods(p_day date, cost INOUT numeric) AS $$
+DECLARE
+  one record; many CURSOR (k int) FOR SELECT sku FROM feed WHERE id = k;
+BEGIN
+  SELECT INTO one, cost sku, (SELECT max(price) FROM prices) FROM feed WHERE note IS NULL;
+  FOR one IN SELECT sku FROM feed LOOP cost := cost + 1; END LOOP;
+  CREATE TEMP TABLE w AS SELECT f.sku AS k, cost AS c FROM feed f;
+  IF FOUND THEN INSERT INTO goods (sku, cost) SELECT k, c FROM w; END IF;
+  MERGE INTO goods USING w ON goods.sku = w.k
+    WHEN MATCHED THEN UPDATE SET title = w.k WHEN NOT MATCHED THEN INSERT (sku) VALUES (w.k);
+EXCEPTION WHEN OTHERS THEN
+  INSERT INTO errors (said, sku) SELECT sqlerrm, one.sku FROM feed;
+END $$ LANGUAGE plpgsql
+"""
+
+
+def test_the_body_of_a_procedure_is_read_in_order_and_by_its_own_names() -> None:
+    (statement,) = explained(sql=PROCEDURE)["statements"]
+    body = [
+        (inner["kind"], inner["output"], set(inner["inputs"]), {c["column"] for c in inner["columns"]})
+        for inner in statement["body"]
+    ]
+    feed = "dev.public.feed"
+    assert body == [
+        ("select", None, {feed}, {"sku"}),
+        ("select", None, {feed, "dev.public.prices"}, {"sku", "?column?"}),
+        ("select", None, {feed}, {"sku"}),
+        ("create_table_as", "w", {feed}, {"k"}),
+        ("insert", "dev.public.goods", {"w"}, {"sku", "cost"}),
+        ("merge", "dev.public.goods", {"w"}, {"title", "sku"}),
+        ("insert", "dev.public.errors", {feed}, set()),
+    ]
+    assert not any(inner["unresolved"] for inner in statement["body"])
