@@ -22,15 +22,17 @@ def create_table(analysis: Analysis) -> Found:
     temporary = _modifiers(cursor)
     external = cursor.takes("EXTERNAL")
     cursor.needs("TABLE")
-    cursor.takes("IF", "NOT", "EXISTS")
-    parts = cursor.name()
-    output = analysis.names.created(parts, temporary=temporary)
+    conditional = cursor.takes("IF", "NOT", "EXISTS")
+    output = analysis.names.created(cursor.name(), temporary=temporary)
+    existing = analysis.session.schemas.columns(output) if conditional else None  # then nothing is made
     listed = cursor.parenthesised() if cursor.at_parenthesis and not _starts_query(cursor, 1) else []
     location = _location(cursor)
     if _at_query(cursor):
         kind: StatementKind = "create_external_table_as" if external else "create_table_as"
-        return _create_as(analysis, Found(kind, output, replaces=True), listed)
-    schema = _like(analysis, listed) or definitions(listed, analysis.text) + _partitions(analysis) or None
+        found = _create_as(analysis, Found(kind, output, replaces=True), listed)
+        found.schema = existing or found.schema
+        return found
+    schema = existing or _defined(analysis, listed) or None
     if external:
         if location is not None:
             analysis.collector.read(check_location(location))
@@ -226,10 +228,17 @@ def _partitions(analysis: Analysis) -> tuple[Column, ...]:
     return ()
 
 
-def _like(analysis: Analysis, listed: list[Token]) -> tuple[Column, ...] | None:
-    """CREATE TABLE t (LIKE other …): the schema is copied, the rows are not."""
-    if not listed or listed[0].text.upper() != "LIKE":
-        return None
-    cursor = Cursor(listed, analysis.text)
-    cursor.takes("LIKE")
-    return analysis.target(cursor.name()).columns
+def _defined(analysis: Analysis, listed: list[Token]) -> tuple[Column, ...]:
+    """The columns of a CREATE TABLE; `LIKE other` stands for those of the other table. Empty where they are unknown."""
+    columns: list[Column] = []
+    for item in split_commas(_angled(listed)):
+        if _quoted(item[0]) or item[0].text.upper() != "LIKE":
+            columns.extend([_definition(item, analysis.text)] if _is_column(item) else [])
+            continue
+        cursor = Cursor(item, analysis.text)
+        cursor.takes("LIKE")
+        copied = analysis.target(cursor.name()).columns
+        if not copied:
+            return ()
+        columns.extend(copied)
+    return tuple(columns) + _partitions(analysis)

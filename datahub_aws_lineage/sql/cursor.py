@@ -82,7 +82,7 @@ class Cursor:
         if token is None or token.token_type not in STRINGS:
             return None
         self.at += 1
-        return token.text
+        return string_value(token, self.text)
 
     def quoted(self) -> str | None:
         """The text of a quoted identifier that comes next: Hive takes double quotes for strings too."""
@@ -168,6 +168,15 @@ def split_commas(tokens: list[Token]) -> list[list[Token]]:
         else:
             items[-1].append(token)
     return [item for item in items if item]
+
+
+def string_value(token: Token, text: str) -> str:
+    """The value of a string token. Dollar quotes know no escapes, although sqlglot resolves some within them."""
+    if token.token_type is not TokenType.HEREDOC_STRING:
+        return token.text
+    written = text[token.start : token.end + 1]
+    tag = written[: written.index("$", 1) + 1]
+    return written.removeprefix(tag).removesuffix(tag)
 
 
 def source_text(tokens: list[Token], text: str) -> str:

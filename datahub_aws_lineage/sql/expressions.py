@@ -59,7 +59,7 @@ _PSEUDO_COLUMNS: Mapping[str, frozenset[str]] = {
     "athena": frozenset({"$path", "$file_size", "$file_modified_time", "$bucket", "$partition", "$row_id"}),
     "redshift": frozenset(
         (
-            "$path $size $spectrum_oid user current_user current_user_id session_user sysdate current_database "
+            "$path $size $spectrum_oid default user current_user current_user_id session_user sysdate current_database "
             "current_namespace current_aws_account"
         ).split()
     ),
@@ -103,13 +103,23 @@ class ExpressionWalker:
 
     def _column(self, node: exp.Expr, scope: Scope) -> Value:
         if isinstance(node.this, exp.Star):
-            return scope.whole_row(name_parts(node)[0]) or Value()
+            return self._row(name_parts(node)[0], scope) or Value()
         parts = name_parts(node)
         if not parts:
             raise NotUnderstoodError("syntax", "a name is not complete")
-        if len(parts) == 1 and not node.this.args.get("quoted") and parts[0] in _PSEUDO_COLUMNS[self.dialect]:
+        if self._is_pseudo(node, parts, scope):
             return Value()
         return self.resolve(parts, scope)
+
+    def _is_pseudo(self, node: exp.Expr, parts: list[str], scope: Scope) -> bool:
+        """A word for a value of the session, the file or the row's place in a hierarchy, and no column."""
+        if parts[-1].startswith("$"):
+            return parts[-1] in _PSEUDO_COLUMNS[self.dialect]
+        if len(parts) > 1 or node.this.args.get("quoted"):
+            return False
+        return parts[0] in _PSEUDO_COLUMNS[self.dialect] or (
+            parts[0] == "level" and scope.hierarchical and not any(r.named("level") for r in scope.relations)
+        )
 
     def resolve(self, parts: list[str], scope: Scope) -> Value:
         """A dotted name in a scope; what cannot be placed is a gap."""
@@ -121,7 +131,7 @@ class ExpressionWalker:
                 self.queries.collector.gap("column", f"{'.'.join(parts)} stands for a column behind a star")
             return found
         if found is None and len(parts) == 1:
-            row = scope.whole_row(parts[0])
+            row = self._row(parts[0], scope)
             if row is not None:
                 return row
             if parts[0] in _FALLBACK_WORDS:
@@ -131,6 +141,15 @@ class ExpressionWalker:
         why = "could be of several tables" if isinstance(found, Ambiguous) else "is in no table that is read"
         self.queries.collector.gap("column", f"{'.'.join(parts)} {why}")
         return Value()
+
+    def _row(self, name: str, scope: Scope) -> Value | None:
+        """All columns of a relation, as one value."""
+        relation = scope.whole_row(name)
+        if relation is None:
+            return None
+        for star in relation.stars:
+            self.queries.collector.gap("star", f"{star.table}.*: the schema is unknown")
+        return merged((column.value for column in relation.closed), "TRANSFORMATION")
 
     def _dot(self, node: exp.Expr, scope: Scope) -> Value:
         names: list[str] = []
@@ -195,8 +214,9 @@ class ExpressionWalker:
         step: Subtype = "TRANSFORMATION"
         if self._is_aggregate(node):
             step = "AGGREGATION"
-        for child in node.iter_expressions():
-            yield child, step
+        for position, child in enumerate(node.iter_expressions()):
+            if position > 0 or not _is_unit(node, child):
+                yield child, step
 
     def _is_aggregate(self, node: exp.Expr) -> bool:
         if isinstance(node, exp.AggFunc):
@@ -271,6 +291,13 @@ def name_parts(node: exp.Expr) -> list[str]:
         return []
     parts = node.parts
     return [part.name.lower() for part in parts] if all(isinstance(p, exp.Identifier | exp.Star) for p in parts) else []
+
+
+def _is_unit(call: exp.Expr, first: exp.Expr) -> bool:
+    """PGDATE_PART(month, t): a bare word in front is a part of a date."""
+    if not isinstance(call, exp.Anonymous) or call.name.lower() not in ("datepart", "pgdate_part"):
+        return False
+    return isinstance(first, exp.Column) and len(first.parts) == 1 and not first.this.args.get("quoted")
 
 
 def _path_reader(node: exp.Expr) -> _PathReader | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import Token, TokenType
 
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, into_position, split_commas, split_statements
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, into_position, split_commas, split_statements, string_value
 from datahub_aws_lineage.sql.dialects import tokenize
 from datahub_aws_lineage.sql.statements import Analysis
 
@@ -25,8 +25,8 @@ _SQL_VERBS = frozenset(
 
 def procedure_body(analysis: Analysis) -> str:
     """The text of the body, in dollar quotes or in a string; '' where there is none."""
-    strings = (token.text for token in reversed(analysis.tokens) if token.token_type in STRINGS)
-    return next((text for text in strings if " " in text), "")
+    strings = (string_value(token, analysis.text) for token in analysis.tokens if token.token_type in STRINGS)
+    return max(strings, key=len, default="")
 
 
 def procedure_statements(body: str, analysis: Analysis) -> Iterator[tuple[list[Token], frozenset[str]]]:

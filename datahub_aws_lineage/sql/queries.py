@@ -138,19 +138,23 @@ class QueryWalker:
         )
 
     def _stacked_open(self, relations: list[Relation]) -> Relation:
-        columns: list[OutputColumn | OpenStar] = []
-        for row in zip(*(relation.columns for relation in relations), strict=False):
-            placed = [column for column in row if isinstance(column, OutputColumn)]
-            if len(placed) < len(row):
-                break
-            columns.append(OutputColumn(placed[0].name, merged(column.value for column in placed)))
+        """The first branch hides its columns behind a star: those in front and behind are stacked from both ends."""
+        ends = [relation.around_stars() for relation in relations]
+        front = [_stacked_column(row) for row in zip(*(head for head, _ in ends), strict=False)]
+        tails = [
+            tail if relation.stars else head[len(front) :]
+            for relation, (head, tail) in zip(relations, ends, strict=True)
+        ]
+        length = min(len(tail) for tail in tails)
+        back = [_stacked_column(row) for row in zip(*(tail[len(tail) - length :] for tail in tails), strict=True)]
         stars = dict.fromkeys(star for relation in relations for star in relation.stars)
-        return Relation([*columns, *stars], branches=relations)
+        return Relation([*front, *stars, *back], branches=relations)
 
     # ---- one SELECT -------------------------------------------------------------------------------------------------
 
     def _select(self, node: exp.Expr, scope: Scope) -> Relation:
         self.sources.add_from(node, scope)
+        scope.hierarchical = node.args.get("connect") is not None
         for window in node.args.get("windows") or ():
             scope.windows[window.this.name.lower()] = window
         result = Relation(self._items(node, scope))
@@ -180,7 +184,9 @@ class QueryWalker:
             if _is_star(item):
                 columns.extend(self._star(item, scope))
                 continue
+            scope.own_first = isinstance(item.unalias(), exp.Column)
             value = self.expressions.value(item, scope)
+            scope.own_first = False
             column = OutputColumn(output_name(item, position, self.dialect), value, item)
             columns.append(column)
             if isinstance(item, exp.Alias) and column.name is not None:
@@ -269,6 +275,10 @@ class QueryWalker:
 
 def _reads(body: exp.Expr, name: str) -> bool:
     return any(table.name.lower() == name and not table.args.get("db") for table in body.find_all(exp.Table))
+
+
+def _stacked_column(row: Sequence[OutputColumn]) -> OutputColumn:
+    return OutputColumn(row[0].name, merged(column.value for column in row))
 
 
 def _emptied(column: OutputColumn | OpenStar) -> OutputColumn | OpenStar:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from datahub_aws_lineage.model.names import Dialect, StatementTable, TableName
-from datahub_aws_lineage.sql.values import Source, Value, merged
+from datahub_aws_lineage.sql.values import Source, Value
 
 # The confidence of a column by how it was placed; documented in docs/lineage.md.
 KNOWN = 1.0
@@ -90,7 +90,7 @@ class Relation:
     def aliased(self, alias: str | None, names: Sequence[str] = ()) -> Relation:
         """The same relation under an alias, its columns renamed from the left by a derived column list."""
         if not names:
-            return Relation(self.columns, alias, None, self.opaque, self.whole, self.open_rows)
+            return replace(self, alias=alias, table=None, _index=None)
         columns: list[OutputColumn | OpenStar] = []
         if self.stars:
             return Relation([OutputColumn(name, Value(unknown=True)) for name in names], alias, None)
@@ -106,12 +106,12 @@ class Relation:
         around several stars only up to the first.
         """
         for branch in self.branches or [self]:
-            head, tail = branch._around_stars()
+            head, tail = branch.around_stars()
             yield from zip(names, head, strict=False)
             if exact and tail and len(branch.stars) == 1 and len(head) + len(tail) <= len(names):
                 yield from zip(names[len(names) - len(tail) :], tail, strict=True)
 
-    def _around_stars(self) -> tuple[list[OutputColumn], list[OutputColumn]]:
+    def around_stars(self) -> tuple[list[OutputColumn], list[OutputColumn]]:
         """The columns in front of the first open star and those behind the last; all are in front where none is."""
         stars = [position for position, column in enumerate(self.columns) if isinstance(column, OpenStar)]
         if not stars:
@@ -120,7 +120,13 @@ class Relation:
         return Relation(head).closed, Relation(tail).closed
 
     def from_open(self, name: str, confidence: float) -> Value | None:
-        """The column by way of the open stars: placed if exactly one can hold it."""
+        """The column by way of the open stars: placed if exactly one can hold it.
+
+        Of a UNION the first branch names it; which columns of the other branches stand at its place is unknown.
+        """
+        if self.branches:
+            first = self.branches[0].lookup(name, confidence)
+            return replace(first, unknown=True) if first is not None else None
         candidates = [star for star in self.stars if name not in star.but]
         if len(candidates) != 1:
             return None
@@ -161,6 +167,10 @@ class Scope:
     """Columns merged by USING or NATURAL, by name."""
     aliases: dict[str, OutputColumn] = field(default_factory=dict)
     lateral_aliases: bool = False
+    hierarchical: bool = False
+    """The query has CONNECT BY, and with it the pseudo-column LEVEL."""
+    own_first: bool = False
+    """A bare column is being selected: of a table of unknown schema here rather than of the query around."""
     ctes: dict[str, Relation] = field(default_factory=dict)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
 
@@ -278,7 +288,9 @@ class Scope:
         if not open_relations:
             opaque = any(relation.opaque for relation in self.relations)
             return Value() if opaque and self._outer_has(name) is None else None
-        if len(open_relations) > 1 or self._outer_has(name) or any(relation.opaque for relation in self.relations):
+        if len(open_relations) > 1 or any(relation.opaque for relation in self.relations):
+            return AMBIGUOUS
+        if not self.own_first and self._outer_has(name):
             return AMBIGUOUS
         confidence = ONLY_TABLE if len(self.relations) == 1 else ELIMINATION
         rows = open_relations[0].whole
@@ -294,10 +306,9 @@ class Scope:
             scope = scope.parent
         return None
 
-    def whole_row(self, name: str) -> Value | None:
-        """All columns of the relation called `name`, for a row used as a value."""
-        relation = next((r for r in self.relations if r.alias == name), None)
-        return merged((c.value for c in relation.closed), "TRANSFORMATION") if relation is not None else None
+    def whole_row(self, name: str) -> Relation | None:
+        """The relation called `name`, whose row is used as a value."""
+        return next((relation for relation in self.relations if relation.alias == name), None)
 
 
 def with_path(value: Value, path: Sequence[str]) -> Value | None:

@@ -228,11 +228,16 @@ def _table_queries(tokens: list[Token]) -> list[Token]:
 
 def _siblings(tokens: list[Token]) -> list[Token]:
     """ORDER SIBLINGS BY of a hierarchical query orders by the same columns as ORDER BY."""
-    words = [token.text.upper() for token in tokens]
-    at = words.index("SIBLINGS")
-    if words[at - 1 : at + 2] != ["ORDER", "SIBLINGS", "BY"]:
-        return tokens
-    return [*tokens[: at - 1], as_kind(tokens[at - 1], TokenType.ORDER_BY, "ORDER BY"), *tokens[at + 2 :]]
+    kept: list[Token] = []
+    position = 0
+    while position < len(tokens):
+        if [word_at(tokens, position + ahead) for ahead in range(3)] == ["ORDER", "SIBLINGS", "BY"]:
+            kept.append(as_kind(tokens[position], TokenType.ORDER_BY, "ORDER BY"))
+            position += 3
+        else:
+            kept.append(tokens[position])
+            position += 1
+    return kept
 
 
 def _redshift_operators(tokens: list[Token]) -> list[Token]:

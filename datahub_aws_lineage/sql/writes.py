@@ -193,19 +193,24 @@ def append(analysis: Analysis) -> Found:
     cursor.needs("FROM")
     source = analysis.target(cursor.name())
     analysis.collector.read(source.table)
-    names = _common_names(analysis, target, source)
+    options = {token.text.upper() for token in cursor.rest()}
+    names = _common_names(target, source, options)
+    if names is None:
+        analysis.collector.gap("star", f"{source.table}.*: which of them go to {target.table} is unknown")
     confidence = KNOWN if target.names and source.names else BY_POSITION_NAME
-    columns = [OutputColumn(name, Value({Source(source.table, (name,), "IDENTITY"): confidence})) for name in names]
+    columns = [
+        OutputColumn(name, Value({Source(source.table, (name,), "IDENTITY"): confidence})) for name in names or ()
+    ]
     return Found("append", target.table, columns, effects=(Truncate(source.table),))
 
 
-def _common_names(analysis: Analysis, target: Target, source: Target) -> list[str]:
-    if target.names is None and source.names is None:
-        analysis.collector.gap("star", f"{source.table}.*: the schemas of both tables are unknown")
-        return []
-    if target.names is None or source.names is None:
-        return target.names or source.names or []
-    return [name for name in target.names if name in source.names]
+def _common_names(target: Target, source: Target, options: set[str]) -> list[str] | None:
+    """Both tables have the same columns, but for those that an option fills or ignores; None where they are unknown."""
+    if target.names is not None and source.names is not None:
+        return [name for name in target.names if name in source.names]
+    if target.names is not None:
+        return None if "FILLTARGET" in options else target.names
+    return None if "IGNOREEXTRA" in options else source.names
 
 
 # Words that sqlglot wants where Redshift leaves them out.
