@@ -45,7 +45,7 @@ class QueryWalker:
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, scope)
         if isinstance(node, exp.Values | exp.Table):
-            self.sources.add(node, scope)
+            self.sources.add_alone(node, scope)
             return Relation(scope.relations[-1].columns)
         raise NotUnderstoodError("unsupported", f"a query of the form {type(node).__name__}")
 
@@ -197,8 +197,21 @@ class QueryWalker:
     def _star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         star = item if isinstance(item, exp.Star) else item.find(exp.Star) or item
         excluded = _excluded(star.args.get("except_") or star.args.get("except") or ())
-        columns = list(_all_columns(scope)) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
+        columns = self.all_columns(scope) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
         return _without(columns, excluded) if excluded else columns
+
+    def all_columns(self, scope: Scope) -> list[OutputColumn | OpenStar]:
+        """`*`: of each group of joins the merged columns first, then each relation's others."""
+        columns: list[OutputColumn | OpenStar] = []
+        for position, relation in enumerate(scope.relations):
+            taken: set[str] = set()
+            for group in scope.groups:
+                if group.covers(position):
+                    if group.start == position:
+                        columns += [OutputColumn(n, value) for n, value in group.merged.items() if n not in taken]
+                    taken |= group.merged.keys()
+            columns += _without(_columns_of(relation), frozenset(taken)) if taken else _columns_of(relation)
+        return columns
 
     def _qualified_star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         if isinstance(item, exp.Column):
@@ -209,7 +222,7 @@ class QueryWalker:
         relation = scope.relation(parts) if parts else None
         if relation is not None:
             columns = _columns_of(relation)  # Trino gives a merged column of USING to no side
-            return _without(columns, frozenset(scope.using)) if self.dialect == "athena" else columns
+            return _without(columns, scope.merged_names) if self.dialect == "athena" else columns
         value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
         return [OutputColumn(name, value.field(name)) for name in value.field_names()]
 
@@ -309,14 +322,6 @@ def _without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str
         elif column.name not in excluded:
             kept.append(column)
     return kept
-
-
-def _all_columns(scope: Scope) -> Iterator[OutputColumn | OpenStar]:
-    """`*`: the merged columns of USING first, then each relation's others."""
-    yield from (OutputColumn(name, value) for name, value in scope.using.items())
-    for relation in scope.relations:
-        columns = _columns_of(relation)
-        yield from _without(columns, frozenset(scope.using)) if scope.using else columns
 
 
 def _columns_of(relation: Relation) -> list[OutputColumn | OpenStar]:

@@ -154,6 +154,25 @@ AMBIGUOUS = Ambiguous()
 
 
 @dataclass(slots=True)
+class JoinGroup:
+    """Relations that are joined with one another, from the position `start` up to `end` (None while they are added).
+
+    Commas and parentheses begin groups of their own: USING sees no further. `merged` holds its columns, the newest
+    join's first, as `*` gives them.
+    """
+
+    start: int
+    end: int | None = None
+    merged: dict[str, Value] = field(default_factory=dict)
+
+    def covers(self, position: int) -> bool:
+        return self.start <= position and (self.end is None or position < self.end)
+
+    def within(self, start: int, end: int) -> bool:
+        return start <= self.start and self.end is not None and self.end <= end
+
+
+@dataclass(slots=True)
 class Scope:
     """The relations of one FROM clause, in order; `parent` is the query around a correlated subquery.
 
@@ -163,8 +182,8 @@ class Scope:
     dialect: Dialect
     parent: Scope | None = None
     relations: list[Relation] = field(default_factory=list)
-    using: dict[str, Value] = field(default_factory=dict)
-    """Columns merged by USING or NATURAL, by name."""
+    groups: list[JoinGroup] = field(default_factory=list)
+    """In the order in which they began: the outer ones come first."""
     aliases: dict[str, OutputColumn] = field(default_factory=dict)
     lateral_aliases: bool = False
     hierarchical: bool = False
@@ -173,6 +192,22 @@ class Scope:
     """A bare column is being selected: of a table of unknown schema here rather than of the query around."""
     ctes: dict[str, Relation] = field(default_factory=dict)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
+
+    @property
+    def group(self) -> JoinGroup:
+        """The innermost one that is still being added to."""
+        return next(group for group in reversed(self.groups) if group.end is None)
+
+    def begin_group(self) -> None:
+        self.groups.append(JoinGroup(len(self.relations)))
+
+    def end_group(self) -> None:
+        self.group.end = len(self.relations)
+
+    @property
+    def merged_names(self) -> frozenset[str]:
+        """Columns merged by USING or NATURAL."""
+        return frozenset(name for group in self.groups for name in group.merged)
 
     def outside(self) -> Scope:
         """The scope of a derived table in this FROM: it sees CTEs and outer queries, not its neighbours."""
@@ -255,9 +290,7 @@ class Scope:
     def _unqualified(self, parts: Sequence[str], *, guess: bool) -> Value | Ambiguous | None:
         """The first part as a column of its own: a merged one, a known one, a row's alias, a select item, a guess."""
         name = parts[0]
-        if name in self.using:
-            return self.using[name]
-        found = [value for relation in self.relations for value in relation.named(name)]
+        found = list(self._named(name))
         if len(found) == 1:
             return found[0]
         if found:
@@ -271,6 +304,16 @@ class Scope:
         if len(parts) > 1 and self.parent is not None and self.parent.relation(parts[:1]) is not None:
             return None  # qualified with a table of the query around this one
         return self._open(name) if guess else None
+
+    def _named(self, name: str) -> Iterator[Value]:
+        """All columns of that name; those that a join has merged count as one."""
+        merging = [group for group in self.groups if name in group.merged]
+        for position, relation in enumerate(self.relations):
+            group = next((group for group in merging if group.covers(position)), None)
+            if group is None:
+                yield from relation.named(name)
+            elif group.start == position:
+                yield group.merged[name]
 
     def _lateral(self, name: str) -> Value | None:
         """An earlier select item, unless it is made from a column of its own name, which then exists and wins."""
@@ -301,7 +344,7 @@ class Scope:
     def _outer_has(self, name: str) -> bool | None:
         scope = self.parent
         while scope is not None:
-            if name in scope.using or any(relation.named(name) for relation in scope.relations):
+            if any(True for _ in scope._named(name)):
                 return True
             scope = scope.parent
         return None

@@ -29,50 +29,72 @@ class SourceWalker:
 
     def add_from(self, node: exp.Expr, scope: Scope) -> None:
         """FROM, joins and LATERAL VIEWs of a SELECT (or of an UPDATE or DELETE)."""
+        scope.begin_group()
         clause = node.args.get("from_")
         if clause is not None:
             self.add(clause.this, scope)
         for lateral in node.args.get("laterals") or ():
             self.add(lateral, scope)
         self.add_joins(node.args.get("joins") or (), scope)
+        scope.end_group()
         match = node.args.get("match")
         if match is not None and scope.relations:
             scope.relations[:] = [match_recognize(match, scope, self.queries)]
+            scope.groups.clear()
+
+    def add_alone(self, node: exp.Expr, scope: Scope) -> None:
+        """A source, with joins that hang below it, that is joined with nothing before it."""
+        scope.begin_group()
+        self.add(node, scope)
+        scope.end_group()
 
     def add_joins(self, joins: Iterable[exp.Expr], scope: Scope) -> None:
         for join in joins:
+            if _is_comma(join):
+                scope.end_group()
+                scope.begin_group()
             left = len(scope.relations)
             self.add(join.this, scope)
             side = (join.args.get("side") or "").upper()
             shared = [column.name.lower() for column in join.args.get("using") or ()]
             if (join.args.get("method") or "").upper() == "NATURAL":
                 shared = self._shared_names(scope, left)
-            for name in shared:
-                self._merge(name, scope, left, side)
+            if shared:
+                merged_here = {name: self._merge(name, scope, left, side) for name in shared}
+                scope.group.merged = merged_here | {
+                    name: value for name, value in scope.group.merged.items() if name not in merged_here
+                }
             self.queries.influence(join.args.get("on"), scope, "JOIN")
 
     def _shared_names(self, scope: Scope, left: int) -> list[str]:
         """The common columns of a NATURAL join; all schemas must be known for them to be."""
-        if any(relation.stars for relation in scope.relations):
+        relations = scope.relations[scope.group.start :]
+        if any(relation.stars for relation in relations):
             self.queries.collector.gap("column", "the columns of a NATURAL JOIN with a table of unknown schema")
             return []
-        before = {c.name for relation in scope.relations[:left] for c in relation.closed if c.name is not None}
-        after = [c.name for relation in scope.relations[left:] for c in relation.closed if c.name is not None]
-        return [name for name in after if name in before]
+        before, after = (
+            dict.fromkeys(c.name for relation in side for c in relation.closed if c.name is not None)
+            for side in (scope.relations[scope.group.start : left], scope.relations[left:])
+        )
+        return [name for name in before if name in after]
 
-    def _merge(self, name: str, scope: Scope, left: int, side: str) -> None:
+    def _merge(self, name: str, scope: Scope, left: int, side: str) -> Value:
         """One column of USING: both sides decide the join; the value is the side's that is always there."""
-        before = scope.using.get(name) or self._side(name, scope, scope.relations[:left])
-        after = self._side(name, scope, scope.relations[left:])
+        group = scope.group
+        before = group.merged.get(name) or self._side(name, scope, group.start, left)
+        after = self._side(name, scope, left, len(scope.relations))
         for value in (before, after):
             self.queries.collector.influenced_by(value, "JOIN")
         if side == "FULL":
-            scope.using[name] = merged((before, after))
-        else:
-            scope.using[name] = after if side == "RIGHT" else before
+            return merged((before, after))
+        return after if side == "RIGHT" else before
 
-    def _side(self, name: str, scope: Scope, relations: list[Relation]) -> Value:
-        side = Scope(scope.dialect, None, relations)
+    def _side(self, name: str, scope: Scope, start: int, end: int) -> Value:
+        """The column among the relations of one side, where a join in parentheses may have merged it."""
+        for group in scope.groups:
+            if name in group.merged and group.within(start, end):
+                return group.merged[name]
+        side = Scope(scope.dialect, None, scope.relations[start:end])
         return self.queries.expressions.resolve([name], side)
 
     # ---- one source -------------------------------------------------------------------------------------------------
@@ -117,15 +139,13 @@ class SourceWalker:
 
     def _nested_join(self, node: exp.Expr, scope: Scope) -> None:
         """`(a JOIN b ON …)`: with an alias one relation, without it the relations of the join."""
-        inner = Scope(scope.dialect, scope.parent, ctes=scope.ctes)
         own, names = _alias(node)
-        if not own:
-            self.add(node.this, scope)
+        inner = Scope(scope.dialect, scope.parent, ctes=scope.ctes) if own else scope
+        self.add_alone(node.this, inner)
+        if own:
+            self._append(node, Relation(self.queries.all_columns(inner)).aliased(own, names), scope, alias=own)
+        else:
             self.add_joins(node.args.get("joins") or (), scope)
-            return
-        self.add(node.this, inner)
-        columns = [column for relation in inner.relations for column in relation.columns]
-        self._append(node, Relation(columns).aliased(own, names), scope, alias=own)
 
     # ---- tables -----------------------------------------------------------------------------------------------------
 
@@ -297,6 +317,11 @@ class SourceWalker:
             rows.append([self.queries.expressions.value(item, scope) for item in items])
         columns = [merged(column) for column in zip(*rows, strict=False)]
         return Relation([OutputColumn(None, value) for value in columns])
+
+
+def _is_comma(join: exp.Expr) -> bool:
+    """`FROM a, b`: sqlglot's join without a word."""
+    return not any(join.args.get(part) for part in ("kind", "side", "method", "on", "using"))
 
 
 def _is_join(node: exp.Expr) -> bool:

@@ -60,7 +60,7 @@ def delete(analysis: Analysis) -> Found:
         raise analysis.cursor.error("expected DELETE")
     target, scope = _target_scope(analysis, tree)
     for source in tree.args.get("using") or []:
-        analysis.queries.sources.add(source, scope)
+        analysis.queries.sources.add_alone(source, scope)
     condition = _condition(tree)
     analysis.queries.influence(condition, scope, "FILTER")
     effects: tuple[Effect, ...] = () if condition is not None else (Truncate(target.table),)
@@ -138,7 +138,7 @@ def merge(analysis: Analysis) -> Found:
     if not isinstance(tree, exp.Merge):
         raise analysis.cursor.error("expected MERGE")
     target, scope = _target_scope(analysis, tree)
-    analysis.queries.sources.add(tree.args["using"], scope)
+    analysis.queries.sources.add_alone(tree.args["using"], scope)
     analysis.queries.influence(tree.args.get("on"), scope, "JOIN")
     columns: list[OutputColumn] = []
     if removes:
