@@ -14,7 +14,7 @@ from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.expressions import ExpressionWalker, name_parts
 from datahub_aws_lineage.sql.names import Names
 from datahub_aws_lineage.sql.output_names import output_name
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope, without
 from datahub_aws_lineage.sql.sources import SourceWalker
 from datahub_aws_lineage.sql.values import Value, merged
 
@@ -91,22 +91,27 @@ class QueryWalker:
         return known
 
     def _set_operation(self, node: exp.Expr, scope: Scope) -> Relation:
-        branches: list[tuple[exp.Expr, bool]] = []  # with: does it only filter (EXCEPT)?
+        branches: list[tuple[exp.Expr, exp.Expr | None]] = []  # with the operation in front of it
         orders: list[exp.Expr] = []
         current: exp.Expr = node
         while isinstance(current, exp.SetOperation) and (current is node or not current.args.get("with_")):
-            branches.append((current.expression, isinstance(current, exp.Except)))
+            branches.append((current.expression, current))
             if current.args.get("order") is not None:
                 orders.append(current.args["order"])
             current = current.this
-        branches.append((current, False))
-        branches.reverse()
-        relations = [(self.query(branch, scope), filters) for branch, filters in branches]
-        result = self._stacked([relation for relation, filters in relations if not filters])
-        for relation, filters in relations:
+        branches.append((current, None))
+        kept: list[Relation] = []
+        filters = False
+        for branch, operation in reversed(branches):
+            if not isinstance(operation, exp.Intersect):  # which belongs to the branch before it: it binds tighter
+                filters = isinstance(operation, exp.Except)
+            relation = self.query(branch, scope)
             if filters:
                 for column in relation.closed:
                     self.collector.influenced_by(column.value, "FILTER")
+            else:
+                kept.append(relation)
+        result = self._stacked(kept)
         for order in orders:
             self._order(order, Scope(self.dialect, scope, [result]), result)
         return result
@@ -162,7 +167,7 @@ class QueryWalker:
 
     def _items(self, node: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         columns: list[OutputColumn | OpenStar] = []
-        for position, item in enumerate(node.expressions):
+        for item in node.expressions:
             if isinstance(item, exp.Aliases):  # (row).* AS (a, b)
                 names = [name.name.lower() for name in item.expressions]
                 columns.extend(Relation(self._star(item.this, scope)).aliased(None, names).columns)
@@ -171,18 +176,18 @@ class QueryWalker:
                 columns.extend(self._star(item, scope))
                 continue
             value = self.expressions.value(item, scope)
-            column = OutputColumn(output_name(item, position, self.dialect), value, item)
+            column = OutputColumn(output_name(item, self.dialect), value, item)
             columns.append(column)
             if isinstance(item, exp.Alias) and column.name is not None:
                 scope.aliases[column.name] = column
         excluded = _excluded(node.args.get("exclude") or ())
-        return _without(columns, excluded) if excluded else columns
+        return without(columns, excluded) if excluded else columns
 
     def _star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         star = item if isinstance(item, exp.Star) else item.find(exp.Star) or item
         excluded = _excluded(star.args.get("except_") or star.args.get("except") or ())
         columns = list(_all_columns(scope)) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
-        return _without(columns, excluded) if excluded else columns
+        return without(columns, excluded) if excluded else columns
 
     def _qualified_star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         if isinstance(item, exp.Column):
@@ -193,7 +198,7 @@ class QueryWalker:
         relation = scope.relation(parts) if parts else None
         if relation is not None:
             columns = _columns_of(relation)  # Trino gives a merged column of USING to no side
-            return _without(columns, frozenset(scope.using)) if self.dialect == "athena" else columns
+            return without(columns, frozenset(scope.using)) if self.dialect == "athena" else columns
         value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
         return [OutputColumn(name, value.field(name)) for name in value.field_names()]
 
@@ -266,7 +271,7 @@ def _emptied(column: OutputColumn | OpenStar) -> OutputColumn | OpenStar:
 
 
 def _sources(relation: Relation) -> list[object]:
-    return [set(c.value.sources) if isinstance(c, OutputColumn) else c for c in relation.columns]
+    return [set(c.value.everything()) if isinstance(c, OutputColumn) else c for c in relation.columns]
 
 
 def _is_star(item: exp.Expr) -> bool:
@@ -281,25 +286,18 @@ def _excluded(items: Iterable[exp.Expr]) -> frozenset[str]:
     return frozenset(item.alias_or_name.lower() for item in items)
 
 
-def _without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str]) -> list[OutputColumn | OpenStar]:
-    kept: list[OutputColumn | OpenStar] = []
-    for column in columns:
-        if isinstance(column, OpenStar):
-            kept.append(OpenStar(column.table, column.but | excluded, column.rows))
-        elif column.name not in excluded:
-            kept.append(column)
-    return kept
-
-
 def _all_columns(scope: Scope) -> Iterator[OutputColumn | OpenStar]:
     """`*`: the merged columns of USING first, then each relation's others."""
     yield from (OutputColumn(name, value) for name, value in scope.using.items())
     for relation in scope.relations:
         columns = _columns_of(relation)
-        yield from _without(columns, frozenset(scope.using)) if scope.using else columns
+        yield from without(columns, frozenset(scope.using)) if scope.using else columns
 
 
 def _columns_of(relation: Relation) -> list[OutputColumn | OpenStar]:
+    if relation.partial:
+        tables = dict.fromkeys(source.table for column in relation.closed for source in column.value.sources)
+        return [OpenStar(table) for table in tables]
     if relation.whole is not None and relation.open_rows:
         table = next((source.table for source in relation.whole.sources), None)
         return [OpenStar(table, rows=relation.whole)] if table is not None else []

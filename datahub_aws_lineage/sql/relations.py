@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -66,6 +66,8 @@ class Relation:
     whole: Value | None = None
     open_rows: bool = False
     """An unnested array of unknown type: its columns are the fields of `whole`, whatever they are."""
+    partial: bool = False
+    """It has only some of its columns, but not known which: they can be named, and `*` cannot be resolved."""
     _index: dict[str, list[Value]] | None = field(default=None, repr=False)
 
     @property
@@ -88,7 +90,7 @@ class Relation:
     def aliased(self, alias: str | None, names: Sequence[str] = ()) -> Relation:
         """The same relation under an alias, its columns renamed from the left by a derived column list."""
         if not names:
-            return Relation(self.columns, alias, None, self.opaque, self.whole, self.open_rows)
+            return replace(self, alias=alias, table=None)
         columns: list[OutputColumn | OpenStar] = []
         if self.stars:
             return Relation([OutputColumn(name, Value(unknown=True)) for name in names], alias, None)
@@ -99,6 +101,8 @@ class Relation:
 
     def from_open(self, name: str, confidence: float) -> Value | None:
         """The column by way of the open stars: placed if exactly one can hold it."""
+        if name.startswith("$"):
+            return Value()  # a pseudo column: "$path"
         candidates = [star for star in self.stars if name not in star.but]
         if len(candidates) != 1:
             return None
@@ -116,6 +120,16 @@ class Relation:
         if self.whole is not None and self.whole.has_field(name):
             return self.whole.field(name)
         return Value() if self.opaque else None
+
+
+def without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str]) -> list[OutputColumn | OpenStar]:
+    kept: list[OutputColumn | OpenStar] = []
+    for column in columns:
+        if isinstance(column, OpenStar):
+            kept.append(OpenStar(column.table, column.but | excluded, column.rows))
+        elif column.name not in excluded:
+            kept.append(column)
+    return kept
 
 
 class Ambiguous:
@@ -141,6 +155,8 @@ class Scope:
     lateral_aliases: bool = False
     ctes: dict[str, Relation] = field(default_factory=dict)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
+    parameters: dict[str, Value] = field(default_factory=dict)
+    """Of the lambda whose body is read; they hide columns of their names."""
 
     def outside(self) -> Scope:
         """The scope of a derived table in this FROM: it sees CTEs and outer queries, not its neighbours."""
@@ -168,6 +184,15 @@ class Scope:
             scope = scope.parent
         return None
 
+    def parameter(self, name: str) -> Value | None:
+        """A parameter of a lambda around this place."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.parameters:
+                return scope.parameters[name]
+            scope = scope.parent
+        return None
+
     def resolve(self, parts: Sequence[str]) -> Value | Ambiguous | None:
         """The value of a dotted name; None where nothing has it, here or further out."""
         scope: Scope | None = self
@@ -179,6 +204,8 @@ class Scope:
         return None
 
     def _resolve_here(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        if parts[0] in self.parameters:
+            return with_path(self.parameters[parts[0]], parts[1:])
         guess = True
         for relation, used in self._qualified(parts):
             if len(parts) == used:
@@ -234,7 +261,7 @@ class Scope:
         item = self.aliases.get(name)
         if item is None:
             return None
-        own = any(source.path[0] == name for source in item.value.sources)
+        own = any(source.path[0] == name for source in item.value.everything())
         has_star = any(relation.stars for relation in self.relations)
         if has_star:
             return None if own else item.value.at_most(ELIMINATION)
@@ -242,6 +269,8 @@ class Scope:
 
     def _open(self, name: str) -> Value | Ambiguous | None:
         open_relations = [relation for relation in self.relations if relation.stars or relation.open_rows]
+        if open_relations and name.startswith("$"):
+            return Value()
         if not open_relations:
             opaque = any(relation.opaque for relation in self.relations)
             return Value() if opaque and self._outer_has(name) is None else None

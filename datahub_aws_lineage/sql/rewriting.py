@@ -6,16 +6,17 @@ so nothing of this is seen outside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.names import Dialect
 
-ROW, ARRAY, MAP = "__ROW", "__ARRAY", "__MAP"
-"""Names under which constructors are read as functions."""
+PREFIX = "__"
+"""Before the name of a function that sqlglot shall read as a name and its arguments, whatever it knows of that name."""
 
-_CONSTRUCTORS = {"ROW": ROW, "ARRAY": ARRAY, "MAP": MAP}
+_CONSTRUCTORS = frozenset({"ROW", "ARRAY", "MAP"})
 _JSON_FUNCTIONS = frozenset({"JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"})
 _JSON_CLAUSES = frozenset(
     "RETURNING PASSING FORMAT NULL ERROR EMPTY TRUE FALSE UNKNOWN ABSENT DEFAULT WITH WITHOUT KEEP OMIT ON".split()
@@ -31,6 +32,14 @@ def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
         if not triggers.isdisjoint(words):
             tokens = rewrite(tokens)
     return tokens
+
+
+def as_written(sql: str) -> str:
+    """SQL that sqlglot has written from rewritten tokens, under the functions' own names."""
+    return _PREFIXED.sub("", sql)
+
+
+_PREFIXED = re.compile(rf"\b{PREFIX}(?=\w+\()")
 
 
 def without_indexes(tokens: list[Token]) -> list[Token]:
@@ -69,7 +78,60 @@ def _partner(tokens: list[Token], opening: int) -> int:
     return len(tokens)
 
 
-# ---- constructors ---------------------------------------------------------------------------------------------------
+# ---- constructors and functions -------------------------------------------------------------------------------------
+
+_BEFORE_A_CALL = frozenset(
+    {
+        TokenType.L_PAREN,
+        TokenType.L_BRACKET,
+        TokenType.COMMA,
+        TokenType.DOT,
+        TokenType.PLUS,
+        TokenType.DASH,
+        TokenType.STAR,
+        TokenType.SLASH,
+        TokenType.MOD,
+        TokenType.DPIPE,
+        TokenType.EQ,
+        TokenType.NEQ,
+        TokenType.LT,
+        TokenType.LTE,
+        TokenType.GT,
+        TokenType.GTE,
+        TokenType.ARROW,
+        TokenType.FARROW,
+        TokenType.SELECT,
+        TokenType.DISTINCT,
+        TokenType.FROM,
+        TokenType.WHERE,
+        TokenType.AND,
+        TokenType.OR,
+        TokenType.NOT,
+        TokenType.ON,
+        TokenType.CASE,
+        TokenType.WHEN,
+        TokenType.THEN,
+        TokenType.ELSE,
+        TokenType.BETWEEN,
+        TokenType.LIKE,
+        TokenType.ESCAPE,
+        TokenType.HAVING,
+        TokenType.GROUP_BY,
+        TokenType.ORDER_BY,
+        TokenType.PARTITION_BY,
+    }
+)
+_NOT_CALLS = frozenset(
+    (
+        # words before a parenthesis that are no functions
+        "ALL AND ANY AS BETWEEN BY CASE COLUMNS CUBE DISTINCT ELSE ESCAPE EXCEPT EXISTS FROM GROUPING HAVING IN INSERT "
+        "INTERSECT INTERVAL IS JOIN LATERAL LIKE MATCH_RECOGNIZE NOT ON OR OVER ROLLUP SELECT SETS SOME TABLE THEN "
+        "UNION UNNEST USING VALUES WHEN WHERE WITH "
+        # functions whose arguments have a grammar of their own
+        "CAST CURRENT_TIME CURRENT_TIMESTAMP EXPLODE EXTRACT IF JSON_ARRAY JSON_EXISTS JSON_OBJECT JSON_QUERY "
+        "JSON_TABLE JSON_VALUE LISTAGG LOCALTIME LOCALTIMESTAMP NORMALIZE POSEXPLODE POSITION SUBSTRING TRIM TRY_CAST"
+    ).split()
+)
 
 
 def _constructors(tokens: list[Token]) -> list[Token]:
@@ -77,32 +139,64 @@ def _constructors(tokens: list[Token]) -> list[Token]:
 
     Where a type is meant (behind AS within CAST, behind `::`, within such a type) they stay.
     """
-    result = list(tokens)
-    types: list[bool] = []  # of each open bracket: is it within a type?
-    brackets: list[bool] = []  # of each open bracket: is it an array's, to be closed as a parenthesis?
-    for position, token in enumerate(tokens):
-        kind = token.token_type
-        if kind in _OPENING:
-            before = _word(tokens, position - 1)
-            meant = _CONSTRUCTORS.get(before) if position else None
-            is_type = (types[-1] if types else False) or _follows_as(tokens, position - 1)
-            array = meant == ARRAY and kind is TokenType.L_BRACKET
-            if meant is not None and (array or not is_type):
-                result[position - 1] = _as(tokens[position - 1], TokenType.VAR, meant)
-                is_type = False
-            if array:
-                result[position] = _as(token, TokenType.L_PAREN, "(")
-            types.append(is_type and meant is not None)
-            brackets.append(array)
-        elif kind in _CLOSING and types:
-            types.pop()
-            if brackets.pop():
-                result[position] = _as(token, TokenType.R_PAREN, ")")
-    return result
+    return _Calls(tokens, _CONSTRUCTORS.__contains__).read()
 
 
-def _follows_as(tokens: list[Token], position: int) -> bool:
-    return _word(tokens, position - 1) in ("AS", "::")
+def _calls(tokens: list[Token]) -> list[Token]:
+    """Besides constructors all other functions: sqlglot's own idea of them drops arguments, or has other numbers."""
+    return _Calls(tokens, lambda word: word not in _NOT_CALLS).read()
+
+
+class _Calls:
+    """One pass over brackets. The name before one is a function's if it is `wanted` and stands where a value begins."""
+
+    def __init__(self, tokens: list[Token], wanted: Callable[[str], bool]) -> None:
+        self.tokens = tokens
+        self.wanted = wanted
+        self.result = list(tokens)
+        self.types: list[bool] = []  # of each open bracket: is it within a type?
+        self.names: list[int | None] = []  # of each: the position of its function's name
+        self.arrays: list[bool] = []  # of each: is it an array's, to be closed as a parenthesis?
+
+    def read(self) -> list[Token]:
+        for position, token in enumerate(self.tokens):
+            if token.token_type in _OPENING:
+                self._open(position, token)
+            elif token.token_type in _CLOSING and self.types:
+                self._close(position, token)
+        return self.result
+
+    def _open(self, position: int, token: Token) -> None:
+        word = _word(self.tokens, position - 1)
+        in_type = (self.types[-1] if self.types else False) or _word(self.tokens, position - 2) in ("AS", "::")
+        array = word == "ARRAY" and token.token_type is TokenType.L_BRACKET
+        name = position - 1 if (array or not in_type) and self._begins_call(position, token, word) else None
+        if array:
+            self.result[position] = _as(token, TokenType.L_PAREN, "(")
+        self.types.append(in_type and name is None and word in _CONSTRUCTORS)
+        self.names.append(name)
+        self.arrays.append(array)
+
+    def _begins_call(self, position: int, token: Token, word: str) -> bool:
+        if word in _CONSTRUCTORS:
+            return token.token_type is TokenType.L_PAREN or word == "ARRAY"
+        if token.token_type is not TokenType.L_PAREN or not _is_word(word) or not self.wanted(word):
+            return False
+        return position == 1 or self.tokens[position - 2].token_type in _BEFORE_A_CALL
+
+    def _close(self, position: int, token: Token) -> None:
+        self.types.pop()
+        if self.arrays.pop():
+            self.result[position] = _as(token, TokenType.R_PAREN, ")")
+        name = self.names.pop()
+        if name is None or (_word(self.tokens, position + 1), _word(self.tokens, position + 2)) == ("AS", "("):
+            return  # `, name (columns) AS (query)` is a CTE
+        called = self.tokens[name]
+        self.result[name] = _as(called, TokenType.VAR, PREFIX + called.text)
+
+
+def _is_word(word: str) -> bool:
+    return bool(word) and word.replace("_", "a").isalnum()
 
 
 # ---- JSON functions -------------------------------------------------------------------------------------------------
@@ -116,7 +210,7 @@ def _json_calls(tokens: list[Token]) -> list[Token]:
         name = _word(tokens, position)
         if name in _JSON_FUNCTIONS and _word(tokens, position + 1) == "(":
             end = _partner(tokens, position + 1)
-            kept.append(_as(tokens[position], TokenType.VAR, f"__{name}"))
+            kept.append(_as(tokens[position], TokenType.VAR, PREFIX + name))
             kept.append(tokens[position + 1])
             kept.extend(_json_arguments(_json_calls(tokens[position + 2 : end]), name))
             position = end
@@ -197,18 +291,52 @@ def _intervals(tokens: list[Token]) -> list[Token]:
 
 
 def _names(tokens: list[Token]) -> list[Token]:
-    """ANY and IF without a parenthesis behind them, and WINDOW outside its clause, are names."""
-    return [_as(token, TokenType.IDENTIFIER) if _is_plain(tokens, i) else token for i, token in enumerate(tokens)]
+    """Words that begin a clause or an operator only before certain others: elsewhere they are names."""
+    return [
+        _as(token, TokenType.IDENTIFIER) if _word(tokens, i) in _CLAUSES and _is_plain(tokens, i) else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+_CLAUSES = frozenset(
+    "ANY CONNECT_BY_ROOT FETCH IF LATERAL LIMIT MAP MATCH_RECOGNIZE OFFSET ROW TABLESAMPLE WINDOW".split()
+)
 
 
 def _is_plain(tokens: list[Token], position: int) -> bool:
-    match tokens[position].token_type:
-        case TokenType.ANY:
-            return _word(tokens, position + 1) != "("
-        case TokenType.WINDOW:
+    following = _word(tokens, position + 1)
+    match _word(tokens, position):
+        case "ANY" | "IF" | "LATERAL" | "MATCH_RECOGNIZE":
+            return following != "("
+        case "WINDOW":
             return _word(tokens, position + 2) != "AS"
+        case "FETCH":
+            return following not in ("FIRST", "NEXT")
+        case "LIMIT" | "OFFSET":
+            return following not in ("?", "ALL") and not following.isdigit()
+        case "TABLESAMPLE":
+            return following not in ("BERNOULLI", "SYSTEM")
+        case "MAP" | "ROW":
+            return following == "["
         case _:
-            return _word(tokens, position) == "IF" and _word(tokens, position + 1) != "("
+            return True
+
+
+def _subscripted(tokens: list[Token]) -> list[Token]:
+    """`t."array"[1]` and `list[1]` in parentheses: sqlglot takes a column of such a name for a constructor."""
+    kept: list[Token] = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        text = token.text.upper()
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if _word(tokens, position + 1) != "[" or not (text == "LIST" or (quoted and text == "ARRAY")):
+            continue
+        start = len(kept) - 1
+        while start > 1 and kept[start - 1].token_type is TokenType.DOT:
+            start -= 2
+        kept.insert(start, _as(kept[start], TokenType.L_PAREN, "("))
+        kept.append(_as(token, TokenType.R_PAREN, ")"))
+    return kept
 
 
 def _begins_interval(tokens: list[Token], position: int) -> bool:
@@ -236,11 +364,14 @@ def _row_patterns(tokens: list[Token]) -> list[Token]:
 
 def _table_queries(tokens: list[Token]) -> list[Token]:
     """`TABLE t` where a query stands is `SELECT * FROM t`."""
-    if not tokens or _word(tokens, 0) != "TABLE" or _word(tokens, 1) == "(":
-        return tokens
-    head = tokens[0]
-    made = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
-    return [*(_as(head, kind, text) for kind, text in made), *tokens[1:]]
+    kept: list[Token] = []
+    for position, token in enumerate(tokens):
+        if _word(tokens, position) == "TABLE" and _is_name(tokens, position + 1):
+            made = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
+            kept.extend(_as(token, kind, text) for kind, text in made)
+        else:
+            kept.append(token)
+    return kept
 
 
 def _siblings(tokens: list[Token]) -> list[Token]:
@@ -267,22 +398,23 @@ def _redshift_operators(tokens: list[Token]) -> list[Token]:
 def _is_name(tokens: list[Token], position: int) -> bool:
     if position >= len(tokens):
         return False
-    return tokens[position].token_type is TokenType.IDENTIFIER or _word(tokens, position).replace("_", "a").isalnum()
+    return tokens[position].token_type is TokenType.IDENTIFIER or _is_word(_word(tokens, position))
 
 
 _Rewrite = Callable[[list[Token]], list[Token]]
 _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
     "athena": (
         (frozenset({"TABLE"}), _table_queries),
-        (frozenset(_CONSTRUCTORS), _constructors),
+        (_CLAUSES, _names),
+        (frozenset({"ARRAY", "LIST"}), _subscripted),
+        (frozenset({"(", "["}), _calls),
         (_JSON_FUNCTIONS, _json_calls),
         (frozenset({"INTERVAL"}), _intervals),
-        (frozenset({"ANY", "IF", "WINDOW"}), _names),
         (frozenset({"MATCH_RECOGNIZE"}), _row_patterns),
     ),
     "redshift": (
         (frozenset({"TABLE"}), _table_queries),
-        (frozenset(_CONSTRUCTORS), _constructors),
+        (_CONSTRUCTORS, _constructors),
         (frozenset({"SIBLINGS"}), _siblings),
         (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
     ),
