@@ -5,8 +5,8 @@ from __future__ import annotations
 from datahub_aws_lineage.model.lineage import Drop, Effect, Rename, SetSearchPath, TransactionMark, Truncate
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.sql import alters, writes
-from datahub_aws_lineage.sql.cursor import split_commas
 from datahub_aws_lineage.sql.statements import Analysis, Found
+from datahub_aws_lineage.sql.token_edits import split_commas
 
 
 def transaction(analysis: Analysis) -> Found:

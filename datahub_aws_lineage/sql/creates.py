@@ -6,8 +6,9 @@ from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import CreateExternalSchema, StatementKind
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text
 from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
+from datahub_aws_lineage.sql.token_edits import split_commas
 
 _QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 _NOT_COLUMNS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "LIKE", "CHECK"})

@@ -55,6 +55,8 @@ _PLAIN_WORDS = frozenset(
 class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
 
+    NUMBERS_CAN_BE_UNDERSCORE_SEPARATED = True
+
     class Tokenizer(Trino.Tokenizer):
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
         NESTED_COMMENTS = False

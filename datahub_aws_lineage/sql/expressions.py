@@ -13,7 +13,6 @@ from sqlglot import exp
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
 from datahub_aws_lineage.sql.functions import applied, reader_of
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
-from datahub_aws_lineage.sql.rewriting import PREFIX
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
     array_agg,
@@ -28,6 +27,7 @@ from datahub_aws_lineage.sql.shapes import (
     same_array,
     subscript,
 )
+from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import Subtype
 from datahub_aws_lineage.sql.relations import Scope
-from datahub_aws_lineage.sql.rewriting import PREFIX
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
     arguments,
@@ -26,6 +25,7 @@ from datahub_aws_lineage.sql.shapes import (
     row,
     row_of,
 )
+from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from datahub_aws_lineage.sql.expressions import name_parts
 from datahub_aws_lineage.sql.names import PARTITION_FACTS, without_metadata_suffix
 from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope, without
 from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
-from datahub_aws_lineage.sql.rewriting import PREFIX
+from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Source, Value, merged
 
 if TYPE_CHECKING:
@@ -171,9 +171,6 @@ class SourceWalker:
     def _table_function(self, node: exp.Expr, scope: Scope) -> None:
         """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
         call = node.this
-        if isinstance(call, exp.JSONTable):
-            self._append(node, self._json_table(call, scope), scope)
-            return
         if is_call(call, "table") and len(call.expressions) == 1:
             call = call.expressions[0]
         if isinstance(call, exp.Dot):  # TABLE(catalog.system.query(query => '…'))
@@ -197,16 +194,6 @@ class SourceWalker:
             return self.queries.query(node, scope.outside())
         cte = scope.cte(parts[0]) if len(parts) == 1 else None
         return cte if cte is not None else self.base(self.queries.names.read(parts))
-
-    def _json_table(self, node: exp.Expr, scope: Scope) -> Relation:
-        """JSON_TABLE(document, path COLUMNS (…)): every column is cut from the document."""
-        document = self.queries.expressions.value(node.this, scope).through("TRANSFORMATION")
-        return Relation(
-            [
-                OutputColumn(column.name.lower(), Value() if column.args.get("ordinality") else document)
-                for column in node.find_all(exp.JSONColumnDef)
-            ]
-        )
 
     # ---- nested data ------------------------------------------------------------------------------------------------
 

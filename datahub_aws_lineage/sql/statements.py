@@ -25,13 +25,15 @@ from datahub_aws_lineage.model.lineage import (
 from datahub_aws_lineage.model.names import Dialect, S3Location, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.queries import SqlContext
 from datahub_aws_lineage.sql.collector import Collector
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError, parse, to_sql, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
 from datahub_aws_lineage.sql.output_names import numbered_name
 from datahub_aws_lineage.sql.queries import QueryWalker
 from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.rewriting import end_of_values
 from datahub_aws_lineage.sql.select_items import item_texts
+from datahub_aws_lineage.sql.token_edits import split_commas, word_at
 from datahub_aws_lineage.sql.values import Value
 
 MAX_EXPRESSION = 2000
@@ -105,7 +107,7 @@ class Analysis:
 
     def query(self, tokens: list[Token]) -> Relation:
         """The relation of a query given as tokens; remembers how its select items were written."""
-        if tokens and tokens[0].text.upper() == "VALUES":
+        if word_at(tokens, 0) == "VALUES" and end_of_values(tokens, 0) == len(tokens):
             return self._values(tokens[1:])
         tree = self.parse(tokens)
         self._texts |= item_texts(tree, tokens, self.text)

@@ -203,13 +203,14 @@ class Value:
 
 
 def merged(values: Iterable[Value], step: Subtype = "IDENTITY") -> Value:
-    """One value that comes from all of them; keeps the shape where they agree. NULL and literals have none."""
+    """One value that comes from all of them; keeps the shape where they agree. NULL and literals have no say."""
     parts = list(values)
     result = Value(unknown=any(value.unknown for value in parts))
     for value in parts:
         _take(result.sources, value.sources, step)
         _take(result.beside, value.beside, step)
-    shaped = [value for value in parts if value.sources or _has_shape(value)]
+    shaped = [value for value in parts if value.sources or value.beside]
+    shaped = shaped or [value for value in parts if _has_shape(value)]
     if shaped:
         _merge_shapes(result, shaped, step)
     return result
