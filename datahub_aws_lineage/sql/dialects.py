@@ -56,12 +56,16 @@ class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
 
     NUMBERS_CAN_BE_UNDERSCORE_SEPARATED = True
+    INDEX_OFFSET = 0  # subscripts stay as they are written
 
     class Tokenizer(Trino.Tokenizer):
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
         NESTED_COMMENTS = False
         KEYWORDS: ClassVar[dict[str, TokenType]] = {
             word: kind for word, kind in Trino.Tokenizer.KEYWORDS.items() if word not in _PLAIN_WORDS
+        } | {
+            "FOR SYSTEM_TIME": TokenType.TIMESTAMP_SNAPSHOT,  # Athena's engine version 2
+            "FOR SYSTEM_VERSION": TokenType.VERSION_SNAPSHOT,
         }
         COMMANDS: ClassVar[set[TokenType]] = set()
 

@@ -82,11 +82,14 @@ def _united(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
     return merged(parts, "TRANSFORMATION")
 
 
-def _element(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    """element_at(array | map, key), array_min(array), …"""
+def _element_at(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
+    """element_at(array | map, key) is what `array[key]` is."""
     whole, *indexes = arguments(walker, node, scope)
-    literal = all(isinstance(index, exp.Literal) for index in node.expressions[1:])
-    return indexed(whole.through("TRANSFORMATION"), [] if literal else indexes)
+    return indexed(whole, [index for index in indexes if index.everything()])
+
+
+def _one_element(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
+    return _united(walker, node, scope).element()
 
 
 # ---- arrays and maps ------------------------------------------------------------------------------------------------
@@ -94,11 +97,6 @@ def _element(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
 
 def _array_agg(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
     return collected(walker, node.expressions[0], scope) if node.expressions else Value()
-
-
-def _flatten(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    outer = merged(arguments(walker, node, scope), "TRANSFORMATION")
-    return outer.element()
 
 
 def _repeat(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
@@ -309,10 +307,10 @@ _READERS: dict[str, PathReader] = {
     "max_by": _best(2),
     "min_by": _best(2),
     **dict.fromkeys("array_intersect array_union coalesce concat greatest least map_concat".split(), _united),
-    **dict.fromkeys("array_first array_last array_max array_min element_at".split(), _element),
+    **dict.fromkeys("array_first array_last array_max array_min flatten".split(), _one_element),
+    "element_at": _element_at,
     "array_agg": _array_agg,
     "set_agg": _array_agg,
-    "flatten": _flatten,
     "repeat": _repeat,
     "combinations": _repeat,
     "ngrams": _repeat,

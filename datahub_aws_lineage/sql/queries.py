@@ -15,7 +15,7 @@ from datahub_aws_lineage.sql.expressions import ExpressionWalker, name_parts
 from datahub_aws_lineage.sql.names import Names
 from datahub_aws_lineage.sql.output_names import output_name
 from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope, without
-from datahub_aws_lineage.sql.sources import SourceWalker
+from datahub_aws_lineage.sql.sources import SourceWalker, is_call
 from datahub_aws_lineage.sql.values import Value, merged
 
 _RECURSION_ROUNDS = 12
@@ -61,14 +61,20 @@ class QueryWalker:
         return relation
 
     def add_ctes(self, node: exp.Expr, scope: Scope) -> None:
-        """The CTEs of a WITH clause, each seen by those after it; a recursive one by itself."""
+        """The CTEs of a WITH clause, each seen by those after it; a recursive one by itself.
+
+        One that nothing reads is never run, and reads nothing itself.
+        """
         clause = node.args.get("with_")
         if clause is None:
             return
+        read = _read_ctes(node, clause)
         for cte in clause.expressions:
             name = cte.alias.lower()
+            if name not in read:
+                continue
             columns = [column.name.lower() for column in cte.args["alias"].columns]
-            if clause.args.get("recursive") and _reads(cte.this, name):
+            if clause.args.get("recursive") and name in _table_names(cte.this):
                 scope.ctes[name] = self._recursive(cte.this, name, columns, scope)
             else:
                 scope.ctes[name] = self.query(cte.this, scope).aliased(name, columns)
@@ -262,8 +268,31 @@ class QueryWalker:
             name = base.name.lower() if base is not None else ""
 
 
-def _reads(body: exp.Expr, name: str) -> bool:
-    return any(table.name.lower() == name and not table.args.get("db") for table in body.find_all(exp.Table))
+def _read_ctes(node: exp.Expr, clause: exp.Expr) -> set[str]:
+    """The CTEs that the query reads, by way of others too."""
+    bodies = {cte.alias.lower(): cte.this for cte in clause.expressions}
+    read: set[str] = set()
+    pending = [part for key, part in node.args.items() if key != "with_"]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, exp.Expr):
+            found = (_table_names(part) & bodies.keys()) - read
+            read |= found
+            pending.extend(bodies[name] for name in found)
+    return read
+
+
+def _table_names(body: exp.Expr) -> set[str]:
+    """Unqualified names of tables, in TABLE(name) of a table function too."""
+    names = set()
+    for table in body.find_all(exp.Table, exp.Anonymous):
+        if isinstance(table, exp.Table):
+            names |= {table.name.lower()} if not table.args.get("db") else set()
+        elif is_call(table, "table"):
+            names |= {column.name.lower() for column in table.expressions if isinstance(column, exp.Column)}
+    return names
 
 
 def _emptied(column: OutputColumn | OpenStar) -> OutputColumn | OpenStar:

@@ -159,17 +159,15 @@ def ordered_argument(node: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
 
 
 def subscript(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    """`row[1]`, `array[n]` and `map[key]`. sqlglot has made a number count from 0."""
+    """`row[1]`, `array[n]` and `map[key]`."""
     whole = walker.value(node.this, scope)
-    if len(node.expressions) != 1:
-        return indexed(whole, [walker.value(index, scope) for index in node.expressions])
-    index = node.expressions[0]
-    literal = isinstance(index, exp.Literal)
-    if literal and not index.is_string and index.name.isdigit() and whole.item is None:
-        fields = whole.row() if not isinstance(whole.type, ArrayOf) else []
-        if int(index.name) < len(fields):
-            return fields[int(index.name)]
-    return indexed(whole, [] if literal else [walker.value(index, scope)])
+    literal = node.expressions[0] if len(node.expressions) == 1 else None
+    if isinstance(literal, exp.Literal) and literal.name.isdigit() and not literal.is_string:
+        fields = whole.row()
+        if 0 < int(literal.name) <= len(fields):
+            return fields[int(literal.name) - 1]
+    indexes = [walker.value(index, scope) for index in node.expressions if not isinstance(index, exp.Literal)]
+    return indexed(whole, indexes)
 
 
 def indexed(whole: Value, indexes: list[Value]) -> Value:
