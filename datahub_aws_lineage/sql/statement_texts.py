@@ -20,7 +20,7 @@ _HIVE = re.compile(
 )
 _HIVE_HEAD = re.compile(r"ALTER\s|CREATE\s+(?:EXTERNAL\s|DATABASE\s|SCHEMA\s|(?P<table>TABLE\s))", re.IGNORECASE)
 _IGNORED = re.compile(rf"(?:{_COMMENT}|[\s;])*", re.DOTALL)
-_QUOTED = re.compile(rf"""{_COMMENT}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`""", re.DOTALL)
+_QUOTED = re.compile(rf"""{_COMMENT}|'[^']*'|"[^"]*"|`[^`]*`""", re.DOTALL)
 _AS_QUERY = re.compile(r"\bAS\s*(?:\(|(?:SELECT|TABLE|VALUES|WITH)\b)", re.IGNORECASE)
 
 
@@ -32,10 +32,10 @@ def pieces(text: str) -> Iterator[tuple[int, int, bool]]:
     """Start and end of each statement, its semicolon included, and whether it is Hive's DDL."""
     position = 0
     while position < len(text):
-        head = _end(_IGNORED, text, position)
-        ddl = _end(_HIVE, text, head)
-        hive = _is_hive(text[head:ddl])
-        end = min(len(text), (ddl if hive else _end(_TRINO, text, head)) + 1)
+        start = _end(_IGNORED, text, position)
+        plain = _end(_TRINO, text, start)
+        hive = _is_hive(text[start:plain])
+        end = min(len(text), (_end(_HIVE, text, start) if hive else plain) + 1)
         yield position, end, hive
         position = end
 
