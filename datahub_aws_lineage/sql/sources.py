@@ -235,7 +235,14 @@ class SourceWalker:
         self.add_joins(node.args.get("joins") or (), scope)
 
     def _unnested(self, values: list[Value], names: list[str]) -> list[OutputColumn]:
-        """Each array gives a column, or one a field of its rows; a map gives its keys and values (Trino, UNNEST)."""
+        """Each array gives a column, or one a field of its rows; a map gives its keys and values (Trino, UNNEST).
+
+        Athena takes both, by the number of names: `UNNEST(rows) AS t (a, b)` and `AS t (r)` with `r.a` (Athena user
+        guide, Filter arrays using UNNEST).
+        """
+        if names and len(names) == sum(2 if value.is_map else 1 for value in values):
+            columns = [column for value in values for column in _unnested_columns(value, 1, whole=True)]
+            return [OutputColumn(name, column.value) for name, column in zip(names, columns, strict=True)]
         widths = [_unnested_width(value) for value in values]
         unknown = widths.count(None)
         if unknown == 1 and names:
@@ -316,7 +323,7 @@ def _unnested_width(value: Value) -> int | None:
 
 
 def _unnested_columns(value: Value, width: int, *, whole: bool = False) -> list[OutputColumn]:
-    """`whole`: an element stays one column although it is a row (Hive's explode)."""
+    """`whole`: an element stays one column although it is a row."""
     member = value.member()
     if value.is_map:
         return [OutputColumn(None, value.key()), OutputColumn(None, member)]
