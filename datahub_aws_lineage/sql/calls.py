@@ -86,6 +86,7 @@ class _Calls:
         self.types: list[bool] = []  # of each open bracket: is it within a type?
         self.names: list[int | None] = []  # of each: the position of its function's name
         self.arrays: list[bool] = []  # of each: is it an array's, to be closed as a parenthesis?
+        self.angles = 0  # how many `array<` and `map<` are open
 
     def read(self) -> list[Token]:
         for position, token in enumerate(self.tokens):
@@ -93,11 +94,20 @@ class _Calls:
                 self._open(position, token)
             elif token.token_type in CLOSING and self.types:
                 self._close(position, token)
+            elif token.token_type is TokenType.LT and word_at(self.tokens, position - 1) in CONSTRUCTORS:
+                self.angles += self._in_type(position)
+            elif token.token_type is TokenType.GT and self.angles:
+                self.angles -= 1
         return self.result
+
+    def _in_type(self, position: int) -> bool:
+        """Whether the word before this position is a type, or within one."""
+        within = self.angles > 0 or (self.types[-1] if self.types else False)
+        return within or word_at(self.tokens, position - 2) in ("AS", "::")
 
     def _open(self, position: int, token: Token) -> None:
         word = word_at(self.tokens, position - 1)
-        in_type = (self.types[-1] if self.types else False) or word_at(self.tokens, position - 2) in ("AS", "::")
+        in_type = self._in_type(position)
         array = word == "ARRAY" and token.token_type is TokenType.L_BRACKET
         name = position - 1 if (array or not in_type) and self._begins_call(position, token, word) else None
         if array:
