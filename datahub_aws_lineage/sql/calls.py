@@ -76,6 +76,9 @@ def calls(tokens: list[Token]) -> list[Token]:
     return _Calls(tokens, lambda word: word not in _NOT_CALLS).read()
 
 
+_BRACKETS = OPENING | CLOSING | {TokenType.LT, TokenType.GT}
+
+
 class _Calls:
     """One pass over brackets. The name before one is a function's if it is `wanted` and stands where a value begins."""
 
@@ -90,13 +93,16 @@ class _Calls:
 
     def read(self) -> list[Token]:
         for position, token in enumerate(self.tokens):
-            if token.token_type in OPENING:
+            kind = token.token_type
+            if kind not in _BRACKETS:
+                continue
+            if kind in OPENING:
                 self._open(position, token)
-            elif token.token_type in CLOSING and self.types:
+            elif kind in CLOSING:
                 self._close(position, token)
-            elif token.token_type is TokenType.LT and word_at(self.tokens, position - 1) in CONSTRUCTORS:
+            elif kind is TokenType.LT and word_at(self.tokens, position - 1) in CONSTRUCTORS:
                 self.angles += self._in_type(position)
-            elif token.token_type is TokenType.GT and self.angles:
+            elif kind is TokenType.GT and self.angles:
                 self.angles -= 1
         return self.result
 
@@ -124,6 +130,8 @@ class _Calls:
         return position == 1 or self.tokens[position - 2].token_type in _BEFORE_A_CALL
 
     def _close(self, position: int, token: Token) -> None:
+        if not self.types:
+            return
         self.types.pop()
         if self.arrays.pop():
             self.result[position] = as_kind(token, TokenType.R_PAREN, ")")

@@ -63,33 +63,56 @@ def _intervals(tokens: list[Token]) -> list[Token]:
 def _names(tokens: list[Token]) -> list[Token]:
     """Words that begin a clause or an operator only before certain others: elsewhere they are names."""
     return [
-        as_kind(token, TokenType.IDENTIFIER) if word_at(tokens, i) in _CLAUSES and _is_plain(tokens, i) else token
+        as_kind(token, TokenType.IDENTIFIER) if token.token_type in _CLAUSE_KINDS and _is_plain(tokens, i) else token
         for i, token in enumerate(tokens)
     ]
 
 
-_CLAUSES = frozenset(
-    "ANY CONNECT_BY_ROOT FETCH IF LATERAL LIMIT MAP MATCH_RECOGNIZE OFFSET ROW TABLESAMPLE WINDOW".split()
+_CLAUSES = frozenset("ANY FETCH LATERAL LIMIT MAP MATCH_RECOGNIZE OFFSET ROW TABLESAMPLE WINDOW".split())
+_CLAUSE_KINDS = frozenset(
+    {
+        TokenType.ANY,
+        TokenType.FETCH,
+        TokenType.LATERAL,
+        TokenType.LIMIT,
+        TokenType.MAP,
+        TokenType.MATCH_RECOGNIZE,
+        TokenType.OFFSET,
+        TokenType.STRUCT,
+        TokenType.TABLE_SAMPLE,
+        TokenType.WINDOW,
+    }
 )
 
 
 def _is_plain(tokens: list[Token], position: int) -> bool:
     following = word_at(tokens, position + 1)
-    match word_at(tokens, position):
-        case "ANY" | "IF" | "LATERAL" | "MATCH_RECOGNIZE":
-            return following != "("
-        case "WINDOW":
+    match tokens[position].token_type:
+        case TokenType.WINDOW:
             return word_at(tokens, position + 2) != "AS"
-        case "FETCH":
+        case TokenType.FETCH:
             return following not in ("FIRST", "NEXT")
-        case "LIMIT" | "OFFSET":
+        case TokenType.LIMIT | TokenType.OFFSET:
             return following not in ("?", "ALL") and not following.isdigit()
-        case "TABLESAMPLE":
+        case TokenType.TABLE_SAMPLE:
             return following not in ("BERNOULLI", "SYSTEM")
-        case "MAP" | "ROW":
+        case TokenType.MAP | TokenType.STRUCT:
             return following == "["
         case _:
-            return True
+            return following != "("
+
+
+def _parsers_words(tokens: list[Token]) -> list[Token]:
+    """IF without a parenthesis behind it, and a word that only sqlglot's parser knows, are names."""
+    return [
+        as_kind(token, TokenType.IDENTIFIER)
+        if word_at(tokens, i) in _PARSERS_WORDS and word_at(tokens, i + 1) != "("
+        else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+_PARSERS_WORDS = frozenset({"CONNECT_BY_ROOT", "IF"})
 
 
 def _subscripted(tokens: list[Token]) -> list[Token]:
@@ -232,6 +255,7 @@ _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
         (frozenset({"VALUES"}), _values_queries),
         (frozenset({"ESCAPE"}), _escapes),
         (_CLAUSES, _names),
+        (_PARSERS_WORDS, _parsers_words),
         (frozenset({"ARRAY", "LIST"}), _subscripted),
         (frozenset({"(", "["}), calls),
         (frozenset({"JSON_TABLE"}), json_tables),
