@@ -50,17 +50,22 @@ _BEFORE_A_CALL = frozenset(
         TokenType.PARTITION_BY,
     }
 )
-_NOT_CALLS = frozenset(
+_NO_FUNCTIONS = frozenset(
     (
-        # words before a parenthesis that are no functions
         "ALL AND ANY AS BETWEEN BY CASE COLUMNS CUBE DISTINCT ELSE ESCAPE EXCEPT EXISTS FROM GROUPING HAVING IN INSERT "
         "INTERSECT INTERVAL IS JOIN LATERAL LIKE MATCH_RECOGNIZE NOT ON OR OVER ROLLUP SELECT SETS SOME TABLE THEN "
-        "UNION UNNEST USING VALUES WHEN WHERE WITH "
-        # functions whose arguments have a grammar of their own
+        "UNION UNNEST USING VALUES WHEN WHERE WITH"
+    ).split()
+)
+"""Words that may stand before a parenthesis."""
+
+_OWN_GRAMMAR = frozenset(
+    (
         "CAST CURRENT_TIME CURRENT_TIMESTAMP EXPLODE EXTRACT IF JSON_ARRAY JSON_EXISTS JSON_OBJECT JSON_QUERY "
         "JSON_TABLE JSON_VALUE LISTAGG LOCALTIME LOCALTIMESTAMP NORMALIZE POSEXPLODE POSITION SUBSTRING TRIM TRY_CAST"
     ).split()
 )
+"""Functions whose arguments are more than a list."""
 
 
 def constructors(tokens: list[Token]) -> list[Token]:
@@ -72,8 +77,11 @@ def constructors(tokens: list[Token]) -> list[Token]:
 
 
 def calls(tokens: list[Token]) -> list[Token]:
-    """Besides constructors all other functions: sqlglot's own idea of them drops arguments, or has other numbers."""
-    return _Calls(tokens, lambda word: word not in _NOT_CALLS).read()
+    """Besides constructors all other functions: sqlglot's own idea of them drops arguments, or has other numbers.
+
+    Athena itself writes the functions of a view in quotes: `"sum"("t"."a")`.
+    """
+    return _Calls(tokens, lambda word: word not in _NO_FUNCTIONS).read()
 
 
 _BRACKETS = OPENING | CLOSING | {TokenType.LT, TokenType.GT}
@@ -125,7 +133,9 @@ class _Calls:
     def _begins_call(self, position: int, token: Token, word: str) -> bool:
         if word in CONSTRUCTORS:
             return token.token_type is TokenType.L_PAREN or word == "ARRAY"
-        if token.token_type is not TokenType.L_PAREN or not is_word(word) or not self.wanted(word):
+        before = self.tokens[position - 1] if position else token
+        name = before.text.upper() if before.token_type is TokenType.IDENTIFIER else word
+        if token.token_type is not TokenType.L_PAREN or not is_word(name) or not self.wanted(name):
             return False
         return position == 1 or self.tokens[position - 2].token_type in _BEFORE_A_CALL
 
@@ -139,4 +149,7 @@ class _Calls:
         if name is None or (word_at(self.tokens, position + 1), word_at(self.tokens, position + 2)) == ("AS", "("):
             return  # `, name (columns) AS (query)` is a CTE
         called = self.tokens[name]
-        self.result[name] = as_kind(called, TokenType.VAR, PREFIX + called.text)
+        if called.text.upper() not in _OWN_GRAMMAR:
+            self.result[name] = as_kind(called, TokenType.VAR, PREFIX + called.text)
+        elif called.token_type is TokenType.IDENTIFIER:
+            self.result[name] = as_kind(called, TokenType.VAR)

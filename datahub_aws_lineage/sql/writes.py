@@ -36,7 +36,7 @@ def insert(analysis: Analysis) -> Found:
 
 def _column_list(cursor: Cursor) -> list[str]:
     """A parenthesis that holds names and not a query."""
-    if not cursor.at_parenthesis or cursor.word(1) in ("SELECT", "WITH", "VALUES", "("):
+    if not cursor.at_parenthesis or cursor.word(1) in ("SELECT", "WITH", "VALUES", "TABLE", "("):
         return []
     return [item[0].text.lower() for item in split_commas(cursor.parenthesised())]
 
