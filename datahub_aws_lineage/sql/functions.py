@@ -42,8 +42,6 @@ def _first(step: Subtype, beside: Subtype) -> PathReader:
     """The first argument after `step`; the others chose it."""
 
     def read(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-        if not node.expressions:
-            return Value()
         first, keys = ordered_argument(node.expressions[0])
         value = walker.value(first, scope).through(step)
         for other in node.expressions[1:]:
@@ -84,8 +82,8 @@ def _united(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
 
 def _element_at(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
     """element_at(array | map, key) is what `array[key]` is."""
-    whole, *indexes = arguments(walker, node, scope)
-    return indexed(whole, [index for index in indexes if index.everything()])
+    whole, *indexes = (walker.value(item, scope) for item in node.expressions)
+    return indexed(whole, indexes)
 
 
 def _one_element(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
@@ -96,11 +94,11 @@ def _one_element(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Valu
 
 
 def _array_agg(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    return collected(walker, node.expressions[0], scope) if node.expressions else Value()
+    return collected(walker, node.expressions[0], scope)
 
 
 def _repeat(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    item, *others = arguments(walker, node, scope)
+    item, *others = (walker.value(argument, scope) for argument in node.expressions)
     value = array(item.through("TRANSFORMATION"))
     for other in others:
         value.chosen_by(other)
@@ -108,8 +106,11 @@ def _repeat(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
 
 
 def _zip(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
-    items = [value.member().through("TRANSFORMATION") for value in arguments(walker, node, scope)]
-    return array(row({f"field{position}": item for position, item in enumerate(items)}))
+    arrays = [value.through("TRANSFORMATION") for value in arguments(walker, node, scope)]
+    value = array(row({f"field{position}": whole.member() for position, whole in enumerate(arrays)}))
+    for whole in arrays:
+        value.chosen_by(Value(whole.beside))
+    return value
 
 
 def _map_agg(walker: ExpressionWalker, node: exp.Expr, scope: Scope) -> Value:
@@ -254,7 +255,7 @@ def _reduce_agg(walker: ExpressionWalker, items: Sequence[exp.Expr], scope: Scop
 
 def _last_state(walker: ExpressionWalker, items: Sequence[exp.Expr], member: Value, scope: Scope) -> Value:
     """The least fixed point of `(state, element) -> state`."""
-    state = walker.value(items[1], scope)
+    state = walker.value(items[1], scope).copy()
     for _ in range(_ROUNDS):
         found = merged([state, applied(walker, items[2], [state, member], scope)])
         if found == state:
@@ -339,6 +340,8 @@ _READERS: dict[str, PathReader] = {
 
 def reader_of(node: exp.Expr) -> PathReader | None:
     """The reader of a call that `sql.rewriting` has marked, if its value has parts."""
+    if not node.expressions:
+        return None
     name = node.name.lower()
     reader = _READERS.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
     if reader is None and any(isinstance(item, exp.Lambda) for item in node.expressions):
