@@ -105,8 +105,12 @@ class _Reader:
         fields: list[tuple[str, SqlType]] = []
         while True:
             name = self._next().strip('"`').lower()
-            if not self.done and self.tokens[self.at] == ":":
+            following = "" if self.done else self.tokens[self.at]
+            if following == ":":
                 self.at += 1
+            elif following and following in ",)<(>":  # Trino: `row(int, varchar)`, a type without a name
+                self.at -= 1
+                name = f"field{len(fields)}"
             fields.append((name, self.type(depth + 1)))
             if self._next() != ",":
                 return fields

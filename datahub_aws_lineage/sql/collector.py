@@ -21,7 +21,7 @@ class Collector:
         self.inputs[table] = None
 
     def influenced_by(self, value: Value, how: IndirectSubtype) -> None:
-        for source, confidence in value.sources.items():
+        for source, confidence in value.everything().items():
             self.indirect.setdefault(source._replace(subtype=how), confidence)
 
     def forget(self) -> None:

@@ -13,8 +13,8 @@ from datahub_aws_lineage.model.lineage import (
 )
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.sql import alters, creates, writes
-from datahub_aws_lineage.sql.cursor import split_commas
 from datahub_aws_lineage.sql.statements import Analysis, Found
+from datahub_aws_lineage.sql.token_edits import split_commas
 
 
 def transaction(analysis: Analysis) -> Found:

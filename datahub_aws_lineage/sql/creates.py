@@ -6,10 +6,12 @@ from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import CreateExternalSchema, StatementKind
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text
 from datahub_aws_lineage.sql.statements import QUERY_STARTS, Analysis, Found, check_location
+from datahub_aws_lineage.sql.token_edits import split_commas
 
-_NOT_COLUMNS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "LIKE", "CHECK"})
+_CONSTRAINTS = {"CHECK": "(", "FOREIGN": "KEY", "PRIMARY": "KEY", "UNIQUE": "("}
+"""Words that begin a constraint, before these, and are names of columns elsewhere."""
 _END_OF_TYPE = frozenset(
     "COMMENT NOT NULL DEFAULT ENCODE DISTKEY SORTKEY IDENTITY GENERATED PRIMARY UNIQUE REFERENCES COLLATE CONSTRAINT "
     "CHECK".split()
@@ -188,7 +190,11 @@ def definitions(listed: list[Token], text: str) -> tuple[Column, ...]:
 
 
 def _is_column(item: list[Token]) -> bool:
-    return item[0].token_type is TokenType.IDENTIFIER or item[0].text.upper().split()[0] not in _NOT_COLUMNS
+    if item[0].token_type is TokenType.IDENTIFIER:
+        return True
+    first, _, second = item[0].text.upper().partition(" ")  # sqlglot reads PRIMARY KEY as one word
+    following = second or (item[1].text.upper() if len(item) > 1 else "")
+    return first not in ("CONSTRAINT", "LIKE") and (first not in _CONSTRAINTS or _CONSTRAINTS[first] != following)
 
 
 def _definition(item: list[Token], text: str) -> Column:

@@ -153,23 +153,6 @@ def _shown(token: Token) -> str:
     return repr(token.text[:40])
 
 
-def split_commas(tokens: list[Token]) -> list[list[Token]]:
-    """The items of a list, split at commas outside brackets of any kind."""
-    items: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        kind = token.token_type
-        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
-            depth += 1
-        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
-            depth -= 1
-        if kind is TokenType.COMMA and depth == 0:
-            items.append([])
-        else:
-            items[-1].append(token)
-    return [item for item in items if item]
-
-
 def string_value(token: Token, text: str) -> str:
     """The value of a string token. Dollar quotes know no escapes, although sqlglot resolves some within them."""
     if token.token_type is not TokenType.HEREDOC_STRING:

@@ -7,6 +7,8 @@ because the heads of all statements are read by this package (`sql.cursor`); sql
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import ClassVar
 
 from sqlglot import Token, TokenType, exp
@@ -16,7 +18,8 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 
 from datahub_aws_lineage.model.lineage import UnresolvedReason
 from datahub_aws_lineage.model.names import Dialect
-from datahub_aws_lineage.sql.rewriting import rewritten, without_indexes
+from datahub_aws_lineage.sql.rewriting import as_written, rewritten, without_indexes
+from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024
 """Longest text that is read. Athena's own limit is 262,144 bytes, Redshift's 16 MB."""
@@ -42,8 +45,9 @@ class NotUnderstoodError(Exception):
 
 
 _PLAIN_WORDS = frozenset(
-    "ANTI CACHE COMMENT COMMIT COPY EXECUTE EXPLAIN GLOB GRANT ILIKE KILL LOAD LOCK NOTNULL OPERATOR OUT PRAGMA "
-    "REFRESH REGEXP RENAME REVOKE RLIKE ROLLBACK SEMI SHOW TRUNCATE UNCACHE USE XOR".split()
+    "ANTI APPLY ASOF CACHE COLLATE COMMENT COMMIT COPY EXECUTE EXPLAIN GLOB GRANT ILIKE ISNULL KILL LIST LOAD LOCK "
+    "NOTNULL OPERATOR OUT OVERLAPS PARTITIONED_BY PRAGMA REFRESH REGEXP RENAME RETURNING REVOKE RLIKE ROLLBACK SEMI "
+    "SHOW STRAIGHT_JOIN TRUNCATE UNCACHE USE XOR".split()
 )
 """Keywords of sqlglot that are no operators in Trino and not reserved there: names like any other within a query."""
 
@@ -54,12 +58,27 @@ _REDSHIFT_PLAIN_WORDS = _PLAIN_WORDS - {"ILIKE", "NOTNULL", "OPERATOR"} | {"ALTE
 class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
 
+    NUMBERS_CAN_BE_UNDERSCORE_SEPARATED = True
+    INDEX_OFFSET = 0  # subscripts stay as they are written
+
     class Tokenizer(Trino.Tokenizer):
         IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
+        NESTED_COMMENTS = False
         KEYWORDS: ClassVar[dict[str, TokenType]] = {
             word: kind for word, kind in Trino.Tokenizer.KEYWORDS.items() if word not in _PLAIN_WORDS
+        } | {
+            "FOR SYSTEM_TIME": TokenType.TIMESTAMP_SNAPSHOT,  # Athena's engine version 2
+            "FOR SYSTEM_VERSION": TokenType.VERSION_SNAPSHOT,
         }
         COMMANDS: ClassVar[set[TokenType]] = set()
+
+
+class HiveDdl(AthenaSql):
+    """The same with backslashes that escape."""
+
+    class Tokenizer(AthenaSql.Tokenizer):
+        STRING_ESCAPES: ClassVar[list[str]] = ["'", "\\"]
+        IDENTIFIER_ESCAPES: ClassVar[list[str]] = ['"', "\\"]
 
 
 class RedshiftSql(Redshift):
@@ -76,6 +95,7 @@ _PARSER_DEFECTS = (AttributeError, TypeError, ValueError)
 """What sqlglot's compiled parser raises where a text has a hole that it did not expect."""
 
 _DIALECTS = {"athena": AthenaSql(), "redshift": RedshiftSql()}
+_HIVE_DDL = HiveDdl()
 
 
 def tokenize(text: str, dialect: Dialect) -> list[Token]:
@@ -86,12 +106,24 @@ def tokenize(text: str, dialect: Dialect) -> list[Token]:
     if len(text) > MAX_TEXT_BYTES:
         raise NotUnderstoodError("too_long", f"{len(text)} characters; at most {MAX_TEXT_BYTES} are read")
     try:
+        if dialect == "athena" and escapes_matter(text):
+            return list(_athena_tokens(text))
         return list(_DIALECTS[dialect].tokenize(text))
     except TokenError as e:
         # sqlglot's message quotes the text around, which may hold literals
         raise NotUnderstoodError(
             "syntax", "a quote or comment that is never closed, or a character that is no SQL"
         ) from e
+
+
+def _athena_tokens(text: str) -> Iterator[Token]:
+    """Each statement by its own rules; blanks before it keep the positions."""
+    for start, end, hive in pieces(text):
+        reader = _HIVE_DDL if hive else _DIALECTS["athena"]
+        yield from reader.tokenize(_NO_NEWLINE.sub(" ", text[:start]) + text[start:end])
+
+
+_NO_NEWLINE = re.compile(r"[^\n]")
 
 
 def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
@@ -128,7 +160,7 @@ def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
 def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:
     """The node as SQL text, or None where it is too deep to be written out."""
     try:
-        return node.sql(dialect=_DIALECTS[dialect], comments=False).replace("__ROW(", "ROW(")
+        return as_written(node.sql(dialect=_DIALECTS[dialect], comments=False))
     except RecursionError:
         return None
 

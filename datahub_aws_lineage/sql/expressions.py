@@ -12,17 +12,23 @@ from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError
+from datahub_aws_lineage.sql.functions import applied, reader_of
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
 from datahub_aws_lineage.sql.shapes import (
+    PathReader,
     array_agg,
     array_of,
     cast_to,
-    map_of,
-    numbered_field,
+    chosen,
+    concatenated,
+    filtered,
+    inner_value,
+    over_window,
     row_of,
     same_array,
-    transformed,
+    subscript,
 )
+from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:
@@ -36,11 +42,14 @@ _PASSED_ON = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue, ex
 _AGGREGATES: Mapping[str, frozenset[str]] = {
     "athena": frozenset(
         (
-            "any_value approx_distinct approx_most_frequent approx_percentile approx_set arbitrary array_agg "
-            "bitwise_and_agg bitwise_or_agg bitwise_xor_agg bool_and bool_or checksum convex_hull_agg corr count_if "
-            "covar_pop covar_samp entropy every geometric_mean geometry_union_agg histogram kurtosis "
-            "learn_classifier listagg map_agg map_union max_by merge min_by multimap_agg numeric_histogram "
-            "qdigest_agg reduce_agg regr_intercept regr_slope set_agg set_union skewness tdigest_agg"
+            "approx_distinct approx_most_frequent approx_percentile approx_set array_agg avg bitwise_and_agg "
+            "bitwise_or_agg bitwise_xor_agg bool_and bool_or checksum collect_list collect_set convex_hull_agg corr "
+            "count count_if covar_pop covar_samp entropy evaluate_classifier_predictions every geometric_mean "
+            "geometry_union_agg histogram kurtosis learn_classifier learn_libsvm_classifier learn_libsvm_regressor "
+            "learn_regressor listagg make_set_digest map_agg map_union max max_by merge merge_set_digest min min_by "
+            "multimap_agg numeric_histogram percentile_cont percentile_disc qdigest_agg reduce_agg regr_intercept "
+            "regr_slope set_agg set_union skewness spatial_partitioning stddev stddev_pop stddev_samp string_agg sum "
+            "tdigest_agg var_pop var_samp variance any_value arbitrary"
         ).split()
     ),
     "redshift": frozenset(
@@ -64,15 +73,23 @@ _PSEUDO_COLUMNS: Mapping[str, frozenset[str]] = {
         ).split()
     ),
 }
-_FALLBACK_WORDS = frozenset(
+_CONSTANTS = frozenset(
     (
-        "level epoch century decade year quarter month week day hour minute second millisecond microsecond dow doy "
-        "isodow isoyear timezone timezone_hour timezone_minute years quarters months weeks days hours minutes seconds "
-        "current_schema current_catalog current_role current_date current_time current_timestamp localtime "
-        "localtimestamp oid xmin ctid yy yyyy mm dd hh mi ss ms us qtr mon min sec wk weekday dayofyear default true "
-        "false unknown"
+        "current_schema current_catalog current_role current_path current_date current_time current_timestamp "
+        "localtime localtimestamp default true false unknown nfc nfd nfkc nfkd"
     ).split()
 )
+_FALLBACK_WORDS: Mapping[str, frozenset[str]] = {
+    "athena": _CONSTANTS,
+    "redshift": _CONSTANTS
+    | frozenset(
+        (
+            "level epoch century decade year quarter month week day hour minute second millisecond microsecond dow doy "
+            "isodow isoyear timezone timezone_hour timezone_minute years quarters months weeks days hours minutes "
+            "seconds oid xmin ctid yy yyyy mm dd hh mi ss ms us qtr mon min sec wk weekday dayofyear"
+        ).split()
+    ),
+}
 """Words that are no columns where no table in scope has a column of that name."""
 
 
@@ -102,11 +119,12 @@ class ExpressionWalker:
         return result
 
     def _column(self, node: exp.Expr, scope: Scope) -> Value:
-        if isinstance(node.this, exp.Star):
-            return self._row(name_parts(node)[0], scope) or Value()
         parts = name_parts(node)
         if not parts:
             raise NotUnderstoodError("syntax", "a name is not complete")
+        if isinstance(node.this, exp.Star):  # Trino has `label.*` only to count rows
+            row = self._row(parts[0], scope) if self.dialect == "redshift" else None
+            return row or Value()
         if self._is_pseudo(node, parts, scope):
             return Value()
         return self.resolve(parts, scope)
@@ -121,6 +139,10 @@ class ExpressionWalker:
             parts[0] == "level" and scope.hierarchical and not any(r.named("level") for r in scope.relations)
         )
 
+    def _identifier(self, node: exp.Expr, scope: Scope) -> Value:
+        """A name that is no column: a lambda's parameter, or a part of the syntax."""
+        return scope.parameter(node.name.lower()) or Value()
+
     def resolve(self, parts: list[str], scope: Scope) -> Value:
         """A dotted name in a scope; what cannot be placed is a gap."""
         if parts[0] in self.queries.variables and (len(parts) == 1 or scope.relation(parts[:1]) is None):
@@ -134,7 +156,7 @@ class ExpressionWalker:
             row = self._row(parts[0], scope)
             if row is not None:
                 return row
-            if parts[0] in _FALLBACK_WORDS:
+            if parts[0] in _FALLBACK_WORDS[self.dialect]:
                 return Value()
         if found is None and parts[-1].startswith("$"):
             return Value()
@@ -160,30 +182,18 @@ class ExpressionWalker:
         names.reverse()
         if isinstance(base, exp.Column) and not isinstance(base.this, exp.Star):
             return self.resolve(name_parts(base) + names, scope)
-        if isinstance(base, exp.Identifier):
-            return Value()  # a lambda's parameter
+        if isinstance(base, exp.Identifier) and scope.parameter(base.name.lower()) is None:
+            return Value()
         if isinstance(base, exp.Dot):  # schema.function(…): only the function has arguments
             value = Value()
             self.collect(base.expression, scope, value)
         else:
             value = self.value(base, scope)
         for name in names:
+            if not value.has_field(name):
+                self.queries.collector.gap("column", f"there is no field {name}")
             value = value.field(name)
         return value
-
-    def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
-        if not isinstance(node.this, exp.Expr) or isinstance(node.this, exp.Identifier):
-            value = Value()
-        else:
-            whole = self.value(node.this, scope)
-            value = numbered_field(whole, node) or whole.element().copy()
-        for index in node.expressions:
-            if not isinstance(index, exp.Literal):
-                self.collect(index, scope, value)
-        return value
-
-    def _paren(self, node: exp.Expr, scope: Scope) -> Value:
-        return self.value(node.this, scope)
 
     def _subquery(self, node: exp.Expr, scope: Scope) -> Value:
         """A scalar subquery; its conditions influence the statement, its one column is the value."""
@@ -221,14 +231,7 @@ class ExpressionWalker:
     def _is_aggregate(self, node: exp.Expr) -> bool:
         if isinstance(node, exp.AggFunc):
             return not isinstance(node, _PASSED_ON)
-        return isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES[self.dialect]
-
-    def _case(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
-        yield node.args.get("this"), "CONDITIONAL"
-        for branch in node.args.get("ifs") or ():
-            yield branch.this, "CONDITIONAL"
-            yield branch.args.get("true"), "TRANSFORMATION"
-        yield node.args.get("default"), "TRANSFORMATION"
+        return isinstance(node, exp.Anonymous) and node.name.lower().removeprefix(PREFIX) in _AGGREGATES[self.dialect]
 
     def _if(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
         yield node.this, "CONDITIONAL"
@@ -241,23 +244,14 @@ class ExpressionWalker:
             result = position > 0 and (position % 2 == 0 or position == len(items) - 1)
             yield item, "TRANSFORMATION" if result else "CONDITIONAL"
 
-    def _filter(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
-        yield node.this, "TRANSFORMATION"
-        condition = node.args.get("expression")
-        yield (condition.this if isinstance(condition, exp.Where) else condition), "CONDITIONAL"
-
-    def _window(self, node: exp.Expr, scope: Scope) -> Iterator[Step]:
-        yield node.this, "TRANSFORMATION"
-        yield from self._window_keys(node)
+    def window_keys(self, node: exp.Expr, scope: Scope) -> Iterator[exp.Expr]:
+        """The PARTITION BY and ORDER BY of a window, and of those in a WINDOW clause that it builds on."""
         named = node.args.get("alias")
-        for window in self.queries.named_windows(named.name.lower() if named is not None else "", scope):
-            yield from self._window_keys(window)
-
-    @staticmethod
-    def _window_keys(node: exp.Expr) -> Iterator[Step]:
-        for key in node.args.get("partition_by") or ():
-            yield key, "WINDOW"
-        yield node.args.get("order"), "WINDOW"
+        for window in (node, *self.queries.named_windows(named.name.lower() if named is not None else "", scope)):
+            yield from window.args.get("partition_by") or ()
+            order = window.args.get("order")
+            for key in order.expressions if order is not None else ():
+                yield key.this if isinstance(key, exp.Ordered) else key
 
     def _within_group(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
         yield node.this, "AGGREGATION"
@@ -281,8 +275,8 @@ class ExpressionWalker:
         else:
             yield query, "TRANSFORMATION"
 
-    def _lambda(self, node: exp.Expr, _: Scope) -> Iterator[Step]:
-        yield node.this, "TRANSFORMATION"
+    def _lambda(self, node: exp.Expr, scope: Scope) -> Value:
+        return applied(self, node, (), scope)
 
 
 def name_parts(node: exp.Expr) -> list[str]:
@@ -300,25 +294,32 @@ def _is_unit(call: exp.Expr, first: exp.Expr) -> bool:
     return isinstance(first, exp.Column) and len(first.parts) == 1 and not first.this.args.get("quoted")
 
 
-def _path_reader(node: exp.Expr) -> _PathReader | None:
-    reader = _PATHS.get(type(node))
-    if reader is None and type(node) is exp.Anonymous:
-        return _CALLS.get(node.name.lower())
-    return reader
+def _path_reader(node: exp.Expr) -> PathReader | None:
+    return reader_of(node) if type(node) is exp.Anonymous else _PATHS.get(type(node))
 
 
-_PathReader = Callable[[ExpressionWalker, exp.Expr, Scope], Value]
 _ChildReader = Callable[[ExpressionWalker, exp.Expr, Scope], Iterator[Step]]
 
-_PATHS: dict[type[exp.Expr], _PathReader] = {
+_PATHS: dict[type[exp.Expr], PathReader] = {
     exp.Column: ExpressionWalker._column,
+    exp.Identifier: ExpressionWalker._identifier,
     exp.Dot: ExpressionWalker._dot,
-    exp.Bracket: ExpressionWalker._bracket,
-    exp.Paren: ExpressionWalker._paren,
-    exp.Alias: ExpressionWalker._paren,
+    exp.Lambda: ExpressionWalker._lambda,
+    exp.Bracket: subscript,
+    exp.Paren: inner_value,
+    exp.Alias: inner_value,
+    exp.IgnoreNulls: inner_value,
+    exp.RespectNulls: inner_value,
+    exp.Window: over_window,
+    exp.Filter: filtered,
+    exp.Case: chosen,
+    exp.If: chosen,
+    exp.Coalesce: chosen,
+    exp.DPipe: concatenated,
     exp.Cast: cast_to,
     exp.TryCast: cast_to,
     exp.Struct: row_of,
+    exp.Tuple: row_of,
     exp.Array: array_of,
     exp.Subquery: ExpressionWalker._subquery,
     exp.Select: ExpressionWalker._subquery,
@@ -327,33 +328,15 @@ _PATHS: dict[type[exp.Expr], _PathReader] = {
     exp.Intersect: ExpressionWalker._subquery,
     exp.ArrayAgg: array_agg,
     exp.ArrayDistinct: same_array,
-    exp.ArrayFilter: same_array,
     exp.ArraySlice: same_array,
     exp.ArraySort: same_array,
-    exp.Transform: transformed,
 }
 """Nodes whose value keeps a path or a type. Casts nest one in another, as deep as they are written."""
 
-_CALLS: dict[str, _PathReader] = {
-    "__array": array_of,
-    "__map": map_of,
-    "__row": row_of,
-    "array_sort": same_array,
-    "reverse": same_array,
-    "shuffle": same_array,
-    "trim_array": same_array,
-}
-"""The same for functions that are known by name alone."""
-
 _SPECIAL: dict[type[exp.Expr], _ChildReader] = {
-    exp.Case: ExpressionWalker._case,
-    exp.If: ExpressionWalker._if,
     exp.Nvl2: ExpressionWalker._if,
     exp.DecodeCase: ExpressionWalker._decode,
-    exp.Filter: ExpressionWalker._filter,
-    exp.Window: ExpressionWalker._window,
     exp.WithinGroup: ExpressionWalker._within_group,
     exp.Order: ExpressionWalker._ordered_argument,
     exp.Exists: ExpressionWalker._exists,
-    exp.Lambda: ExpressionWalker._lambda,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Literal, TypeAlias
 
 from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
 
 _LEXEME = re.compile(
     r"""
@@ -24,11 +26,21 @@ _QUOTED_QUERY = ["unload", "("]
 """What stands before a literal that is itself SQL."""
 _VARYING = re.compile(r"(?<==)[^/']*|\d+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_ATHENA_STRING = re.compile(r"'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
+_TRINO_STRING = re.compile(r"'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
+_HIVE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|`[^`]*`', re.DOTALL)
+
+_Grammar: TypeAlias = Literal["redshift", "trino", "hive"]
 
 
 def _lexemes(text: str, dialect: Dialect) -> list[tuple[str, str]]:
-    """(kind, text) of each lexeme. Backslashes escape in Redshift's strings only."""
+    """(kind, text) of each lexeme. Backslashes escape in the strings of Redshift, and of Athena's Hive DDL."""
+    if dialect == "athena" and escapes_matter(text):
+        parts = ((text[start:end], hive) for start, end, hive in pieces(text))
+        return [lexeme for part, hive in parts for lexeme in _read(part, "hive" if hive else "trino")]
+    return _read(text, "trino" if dialect == "athena" else "redshift")
+
+
+def _read(text: str, grammar: _Grammar) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     position = 0
     while position < len(text):
@@ -39,9 +51,12 @@ def _lexemes(text: str, dialect: Dialect) -> list[tuple[str, str]]:
         if kind == "tag":
             kind = "dollar"
         lexeme = match.group(0)
-        if kind == "string" and dialect == "athena":
-            plain = _ATHENA_STRING.match(text, position)
+        if kind == "string" and grammar == "trino":
+            plain = _TRINO_STRING.match(text, position)
             lexeme = plain.group(0) if plain else lexeme
+        if kind == "quoted" and grammar == "hive":
+            escaped = _HIVE_QUOTED.match(text, position)
+            lexeme = escaped.group(0) if escaped else lexeme
         found.append((kind, lexeme))
         position += len(lexeme)
     return found

@@ -17,6 +17,9 @@ _METADATA_SUFFIXES = frozenset(
 )
 """Metadata tables that Athena offers as `"table$suffix"` (Athena user guide, Query Apache Iceberg table metadata)."""
 
+PARTITION_FACTS = ("partition", "record_count", "file_count", "total_size", "data")
+"""Columns that `"table$partitions"` of an Iceberg table has; that of another table has its partition columns."""
+
 _SYSTEM_PREFIXES = ("pg_", "stl_", "stv_", "svl_", "svv_", "svcs_", "sys_")
 """Redshift system tables and views, all of which live in `pg_catalog`."""
 

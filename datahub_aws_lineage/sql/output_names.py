@@ -20,20 +20,42 @@ _REDSHIFT_NAMES: dict[type[exp.Expr], str] = {
 }
 
 
-def output_name(item: exp.Expr, position: int, dialect: Dialect) -> str | None:
+def output_name(item: exp.Expr, dialect: Dialect) -> str | None:
     """The alias, else the column's own last name, else what the engine makes up.
 
-    Athena: `_col` and the position from 0 (Trino). Redshift: PostgreSQL's rule, the function's name or `?column?`.
+    Athena: none, until the statement's end (`numbered_name`). Redshift: the function's name or `?column?`.
     """
     if isinstance(item, exp.Alias):
         return item.alias.lower()
+    if dialect == "athena":
+        return _trino_name(item)
     if isinstance(item, exp.Column):
         return item.name.lower()
     if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Identifier):
         return item.expression.name.lower()
-    if dialect == "athena":
-        return f"_col{position}"
     return _redshift_name(item)
+
+
+def numbered_name(position: int) -> str:
+    """What Athena calls an output column without a name, by its position from 0."""
+    return f"_col{position}"
+
+
+def _trino_name(item: exp.Expr) -> str | None:
+    """A name, or a field of what is itself named by names alone; parentheses make no difference."""
+    item = _bare(item)
+    if isinstance(item, exp.Column):
+        return item.name.lower()
+    last = item
+    while isinstance(item, exp.Dot):
+        item = _bare(item.this)
+    return last.expression.name.lower() if last is not item and isinstance(item, exp.Column) else None
+
+
+def _bare(item: exp.Expr) -> exp.Expr:
+    while isinstance(item, exp.Paren):
+        item = item.this
+    return item
 
 
 def _redshift_name(item: exp.Expr) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from sqlglot import Token, TokenType
 
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, into_position, split_commas, split_statements, string_value
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, into_position, split_statements, string_value
 from datahub_aws_lineage.sql.dialects import tokenize
 from datahub_aws_lineage.sql.statements import Analysis
+from datahub_aws_lineage.sql.token_edits import split_commas
 
 _PL_WORDS = frozenset(
     "BEGIN END DECLARE IF ELSIF ELSE ELSEIF LOOP FOR WHILE EXIT CONTINUE RETURN RAISE EXCEPTION WHEN THEN "

@@ -13,8 +13,8 @@ from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.expressions import ExpressionWalker, name_parts
 from datahub_aws_lineage.sql.names import Names
 from datahub_aws_lineage.sql.output_names import output_name
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
-from datahub_aws_lineage.sql.sources import SourceWalker
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope, without
+from datahub_aws_lineage.sql.sources import SourceWalker, is_call
 from datahub_aws_lineage.sql.values import Value, merged
 
 _RECURSION_ROUNDS = 12
@@ -60,14 +60,20 @@ class QueryWalker:
         return relation
 
     def add_ctes(self, node: exp.Expr, scope: Scope) -> None:
-        """The CTEs of a WITH clause, each seen by those after it; a recursive one by itself."""
+        """The CTEs of a WITH clause, each seen by those after it; a recursive one by itself.
+
+        One that nothing reads is never run, and reads nothing itself.
+        """
         clause = node.args.get("with_")
         if clause is None:
             return
+        read = _read_ctes(node, clause)
         for cte in clause.expressions:
             name = cte.alias.lower()
+            if name not in read:
+                continue
             columns = [column.name.lower() for column in cte.args["alias"].columns]
-            if clause.args.get("recursive") and _reads(cte.this, name):
+            if clause.args.get("recursive") and name in _table_names(cte.this):
                 scope.ctes[name] = self._recursive(cte.this, name, columns, scope)
             else:
                 scope.ctes[name] = self.query(cte.this, scope).aliased(name, columns)
@@ -90,25 +96,27 @@ class QueryWalker:
         return known
 
     def _set_operation(self, node: exp.Expr, scope: Scope) -> Relation:
-        branches: list[tuple[exp.Expr, type[exp.Expr]]] = []  # with what joins it to those before
+        branches: list[tuple[exp.Expr, exp.Expr | None]] = []  # with the operation in front of it
         orders: list[exp.Expr] = []
         current: exp.Expr = node
         while isinstance(current, exp.SetOperation) and (current is node or not current.args.get("with_")):
-            branches.append((current.expression, type(current)))
+            branches.append((current.expression, current))
             if current.args.get("order") is not None:
                 orders.append(current.args["order"])
             current = current.this
-        branches.append((current, exp.Union))
-        branches.reverse()
-        relations: list[tuple[Relation, bool]] = []  # with: does it only filter?
-        for branch, how in branches:
-            follows = bool(relations) and relations[-1][1] and how is exp.Intersect  # binds tighter than EXCEPT
-            relations.append((self.query(branch, scope), how is exp.Except or follows))
-        result = self._stacked([relation for relation, filters in relations if not filters])
-        for relation, filters in relations:
+        branches.append((current, None))
+        kept: list[Relation] = []
+        filters = False
+        for branch, operation in reversed(branches):
+            if not isinstance(operation, exp.Intersect):  # which belongs to the branch before it: it binds tighter
+                filters = isinstance(operation, exp.Except)
+            relation = self.query(branch, scope)
             if filters:
                 for column in relation.closed:
                     self.collector.influenced_by(column.value, "FILTER")
+            else:
+                kept.append(relation)
+        result = self._stacked(kept)
         for order in orders:
             self._order(order, Scope(self.dialect, scope, [result]), result)
         return result
@@ -174,7 +182,7 @@ class QueryWalker:
 
     def _items(self, node: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         columns: list[OutputColumn | OpenStar] = []
-        for position, item in enumerate(node.expressions):
+        for item in node.expressions:
             if isinstance(item, exp.Aliases):  # (row).* AS (a, b)
                 if not _is_star(item.this):
                     raise NotUnderstoodError("syntax", "several names for one column")
@@ -187,18 +195,18 @@ class QueryWalker:
             scope.own_first = isinstance(item.unalias(), exp.Column)
             value = self.expressions.value(item, scope)
             scope.own_first = False
-            column = OutputColumn(output_name(item, position, self.dialect), value, item)
+            column = OutputColumn(output_name(item, self.dialect), value, item)
             columns.append(column)
             if isinstance(item, exp.Alias) and column.name is not None:
                 scope.aliases[column.name] = column
         excluded = _excluded(node.args.get("exclude") or ())
-        return _without(columns, excluded) if excluded else columns
+        return without(columns, excluded) if excluded else columns
 
     def _star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         star = item if isinstance(item, exp.Star) else item.find(exp.Star) or item
         excluded = _excluded(star.args.get("except_") or star.args.get("except") or ())
         columns = self.all_columns(scope) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
-        return _without(columns, excluded) if excluded else columns
+        return without(columns, excluded) if excluded else columns
 
     def all_columns(self, scope: Scope) -> list[OutputColumn | OpenStar]:
         """`*`: of each group of joins the merged columns first, then each relation's others."""
@@ -210,7 +218,7 @@ class QueryWalker:
                     if group.start == position:
                         columns += [OutputColumn(n, value) for n, value in group.merged.items() if n not in taken]
                     taken |= group.merged.keys()
-            columns += _without(_columns_of(relation), frozenset(taken)) if taken else _columns_of(relation)
+            columns += without(_columns_of(relation), frozenset(taken)) if taken else _columns_of(relation)
         return columns
 
     def _qualified_star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
@@ -222,7 +230,7 @@ class QueryWalker:
         relation = scope.relation(parts) if parts else None
         if relation is not None:
             columns = _columns_of(relation)  # Trino gives a merged column of USING to no side
-            return _without(columns, scope.merged_names) if self.dialect == "athena" else columns
+            return without(columns, scope.merged_names) if self.dialect == "athena" else columns
         value = self.expressions.resolve(parts, scope) if parts else self.expressions.value(item.this, scope)
         return [OutputColumn(name, value.field(name)) for name in value.field_names()]
 
@@ -286,8 +294,31 @@ class QueryWalker:
             name = base.name.lower() if base is not None else ""
 
 
-def _reads(body: exp.Expr, name: str) -> bool:
-    return any(table.name.lower() == name and not table.args.get("db") for table in body.find_all(exp.Table))
+def _read_ctes(node: exp.Expr, clause: exp.Expr) -> set[str]:
+    """The CTEs that the query reads, by way of others too."""
+    bodies = {cte.alias.lower(): cte.this for cte in clause.expressions}
+    read: set[str] = set()
+    pending = [part for key, part in node.args.items() if key != "with_"]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, list):
+            pending.extend(part)
+        elif isinstance(part, exp.Expr):
+            found = (_table_names(part) & bodies.keys()) - read
+            read |= found
+            pending.extend(bodies[name] for name in found)
+    return read
+
+
+def _table_names(body: exp.Expr) -> set[str]:
+    """Unqualified names of tables, in TABLE(name) of a table function too."""
+    names = set()
+    for table in body.find_all(exp.Table, exp.Anonymous):
+        if isinstance(table, exp.Table):
+            names |= {table.name.lower()} if not table.args.get("db") else set()
+        elif is_call(table, "table"):
+            names |= {column.name.lower() for column in table.expressions if isinstance(column, exp.Column)}
+    return names
 
 
 def _stacked_column(row: Sequence[OutputColumn]) -> OutputColumn:
@@ -299,7 +330,7 @@ def _emptied(column: OutputColumn | OpenStar) -> OutputColumn | OpenStar:
 
 
 def _sources(relation: Relation) -> list[object]:
-    return [set(c.value.sources) if isinstance(c, OutputColumn) else c for c in relation.columns]
+    return [set(c.value.everything()) if isinstance(c, OutputColumn) else c for c in relation.columns]
 
 
 def _is_star(item: exp.Expr) -> bool:
@@ -314,17 +345,10 @@ def _excluded(items: Iterable[exp.Expr]) -> frozenset[str]:
     return frozenset(item.alias_or_name.lower() for item in items)
 
 
-def _without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str]) -> list[OutputColumn | OpenStar]:
-    kept: list[OutputColumn | OpenStar] = []
-    for column in columns:
-        if isinstance(column, OpenStar):
-            kept.append(OpenStar(column.table, column.but | excluded, column.rows))
-        elif column.name not in excluded:
-            kept.append(column)
-    return kept
-
-
 def _columns_of(relation: Relation) -> list[OutputColumn | OpenStar]:
+    if relation.partial:
+        tables = dict.fromkeys(source.table for column in relation.closed for source in column.value.sources)
+        return [OpenStar(table) for table in tables]
     if relation.whole is not None and relation.open_rows:
         table = next((source.table for source in relation.whole.sources), None)
         return [OpenStar(table, rows=relation.whole)] if table is not None else []

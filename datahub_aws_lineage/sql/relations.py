@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -68,6 +68,8 @@ class Relation:
     """An unnested array of unknown type: its columns are the fields of `whole`, whatever they are."""
     branches: list[Relation] = field(default_factory=list)
     """The branches of a UNION whose first one hides its columns behind a star: each still has its own positions."""
+    partial: bool = False
+    """It has only some of its columns, but not known which: they can be named, and `*` cannot be resolved."""
     _index: dict[str, list[Value]] | None = field(default=None, repr=False)
 
     @property
@@ -124,6 +126,8 @@ class Relation:
 
         Of a UNION the first branch names it; which columns of the other branches stand at its place is unknown.
         """
+        if name.startswith("$"):
+            return Value()  # a pseudo column: "$path"
         if self.branches:
             first = self.branches[0].lookup(name, confidence)
             return replace(first, unknown=True) if first is not None else None
@@ -144,6 +148,16 @@ class Relation:
         if self.whole is not None and self.whole.has_field(name):
             return self.whole.field(name)
         return Value() if self.opaque else None
+
+
+def without(columns: Iterable[OutputColumn | OpenStar], excluded: frozenset[str]) -> list[OutputColumn | OpenStar]:
+    kept: list[OutputColumn | OpenStar] = []
+    for column in columns:
+        if isinstance(column, OpenStar):
+            kept.append(OpenStar(column.table, column.but | excluded, column.rows))
+        elif column.name not in excluded:
+            kept.append(column)
+    return kept
 
 
 class Ambiguous:
@@ -192,6 +206,8 @@ class Scope:
     """A bare column is being selected: of a table of unknown schema here rather than of the query around."""
     ctes: dict[str, Relation] = field(default_factory=dict)
     windows: dict[str, exp.Expr] = field(default_factory=dict)
+    parameters: dict[str, Value] = field(default_factory=dict)
+    """Of the lambda whose body is read; they hide columns of their names."""
 
     @property
     def group(self) -> JoinGroup:
@@ -246,6 +262,15 @@ class Scope:
                 return relation, parts[used]
         return None
 
+    def parameter(self, name: str) -> Value | None:
+        """A parameter of a lambda around this place."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.parameters:
+                return scope.parameters[name]
+            scope = scope.parent
+        return None
+
     def resolve(self, parts: Sequence[str]) -> Value | Ambiguous | None:
         """The value of a dotted name; None where nothing has it, here or further out."""
         scope: Scope | None = self
@@ -257,6 +282,8 @@ class Scope:
         return None
 
     def _resolve_here(self, parts: Sequence[str]) -> Value | Ambiguous | None:
+        if parts[0] in self.parameters:
+            return with_path(self.parameters[parts[0]], parts[1:])
         guess = True
         for relation, used in self._qualified(parts):
             if len(parts) == used:
@@ -320,7 +347,7 @@ class Scope:
         item = self.aliases.get(name)
         if item is None:
             return None
-        own = any(source.path[0] == name for source in item.value.sources)
+        own = any(source.path[0] == name for source in item.value.everything())
         has_star = any(relation.stars for relation in self.relations)
         if has_star:
             return None if own else item.value.at_most(ELIMINATION)
@@ -328,6 +355,8 @@ class Scope:
 
     def _open(self, name: str) -> Value | Ambiguous | None:
         open_relations = [relation for relation in self.relations if relation.stars or relation.open_rows]
+        if open_relations and name.startswith("$"):
+            return Value()
         if not open_relations:
             opaque = any(relation.opaque for relation in self.relations)
             return Value() if opaque and self._outer_has(name) is None else None

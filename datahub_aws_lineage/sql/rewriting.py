@@ -6,11 +6,14 @@ so nothing of this is seen outside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.sql.calls import CONSTRUCTORS, calls, constructors
+from datahub_aws_lineage.sql.json_calls import JSON_FUNCTIONS, json_calls, json_tables
 from datahub_aws_lineage.sql.redshift_tokens import (
     INDEX,
     bare_paths,
@@ -19,16 +22,7 @@ from datahub_aws_lineage.sql.redshift_tokens import (
     outer_marks,
     unnest_offsets,
 )
-from datahub_aws_lineage.sql.token_edits import CLOSING, OPENING, as_kind, is_name, partner, word_at
-
-ROW, ARRAY, MAP = "__ROW", "__ARRAY", "__MAP"
-"""Names under which constructors are read as functions."""
-
-_CONSTRUCTORS = {"ROW": ROW, "ARRAY": ARRAY, "MAP": MAP}
-_JSON_FUNCTIONS = frozenset({"JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECT", "JSON_ARRAY"})
-_JSON_CLAUSES = frozenset(
-    "RETURNING PASSING FORMAT NULL ERROR EMPTY TRUE FALSE UNKNOWN ABSENT DEFAULT WITH WITHOUT KEEP OMIT ON".split()
-)
+from datahub_aws_lineage.sql.token_edits import CLOSING, OPENING, PREFIX, as_kind, is_name, partner, word_at, written
 
 
 def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
@@ -37,6 +31,14 @@ def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
         if not triggers.isdisjoint(words):
             tokens = rewrite(tokens)
     return tokens
+
+
+def as_written(sql: str) -> str:
+    """SQL that sqlglot has written from rewritten tokens, under the functions' own names."""
+    return _PREFIXED.sub("", sql)
+
+
+_PREFIXED = re.compile(rf"\b{PREFIX}(?=\w+\()")
 
 
 def without_indexes(tokens: list[Token]) -> list[Token]:
@@ -50,120 +52,6 @@ def without_indexes(tokens: list[Token]) -> list[Token]:
             kept.append(tokens[position])
             position += 1
     return kept
-
-
-# ---- constructors ---------------------------------------------------------------------------------------------------
-
-
-def _constructors(tokens: list[Token]) -> list[Token]:
-    """ROW(…), MAP(…), ARRAY[…] and ARRAY(…) as functions: sqlglot tries each as a type first, in exponential time.
-
-    Where a type is meant (behind AS within CAST, behind `::`, within such a type) they stay.
-    """
-    result = list(tokens)
-    types: list[bool] = []  # of each open bracket: is it within a type?
-    brackets: list[bool] = []  # of each open bracket: is it an array's, to be closed as a parenthesis?
-    for position, token in enumerate(tokens):
-        kind = token.token_type
-        if kind in OPENING:
-            before = word_at(tokens, position - 1)
-            meant = _CONSTRUCTORS.get(before) if position else None
-            is_type = (types[-1] if types else False) or _follows_as(tokens, position - 1)
-            array = meant == ARRAY and kind is TokenType.L_BRACKET
-            if meant is not None and (array or not is_type):
-                result[position - 1] = as_kind(tokens[position - 1], TokenType.VAR, meant)
-                is_type = False
-            if array:
-                result[position] = as_kind(token, TokenType.L_PAREN, "(")
-            types.append(is_type and meant is not None)
-            brackets.append(array)
-        elif kind in CLOSING and types:
-            types.pop()
-            if brackets.pop():
-                result[position] = as_kind(token, TokenType.R_PAREN, ")")
-    return result
-
-
-def _follows_as(tokens: list[Token], position: int) -> bool:
-    return word_at(tokens, position - 1) in ("AS", "::")
-
-
-# ---- JSON functions -------------------------------------------------------------------------------------------------
-
-
-def _json_calls(tokens: list[Token]) -> list[Token]:
-    """JSON_VALUE(x, path RETURNING t DEFAULT d ON EMPTY …) as a plain function of its values."""
-    kept: list[Token] = []
-    position = 0
-    while position < len(tokens):
-        name = word_at(tokens, position)
-        if name in _JSON_FUNCTIONS and word_at(tokens, position + 1) == "(":
-            end = partner(tokens, position + 1)
-            kept.append(as_kind(tokens[position], TokenType.VAR, f"__{name}"))
-            kept.append(tokens[position + 1])
-            kept.extend(_json_arguments(_json_calls(tokens[position + 2 : end]), name))
-            position = end
-        else:
-            kept.append(tokens[position])
-            position += 1
-    return kept
-
-
-def _json_arguments(tokens: list[Token], function: str) -> list[Token]:
-    kept: list[Token] = []
-    position, passing = 0, False
-    while position < len(tokens):
-        token, word = tokens[position], word_at(tokens, position)
-        clause = _json_clause(tokens, position)
-        if token.token_type in OPENING:
-            end = partner(tokens, position)
-            kept.extend(tokens[position : end + 1])
-            position = end + 1
-        elif clause:
-            position += clause
-        elif word in ("PASSING", "DEFAULT") or (function == "JSON_OBJECT" and word in ("VALUE", ":")):
-            passing = word == "PASSING"
-            kept.append(as_kind(token, TokenType.COMMA, ","))
-            position += 1
-        elif word == "KEY" and function == "JSON_OBJECT" and word_at(tokens, position + 1) not in (",", ":", "VALUE"):
-            position += 1
-        elif word == "AS" and passing:
-            position += 2
-        else:
-            kept.append(token)
-            position += 1
-    return kept
-
-
-def _json_clause(tokens: list[Token], position: int) -> int:
-    """How many tokens from here are a clause that holds no value; 0 for none."""
-    words = [word_at(tokens, position + ahead) for ahead in range(6)]
-    match words:
-        case ["RETURNING", *_]:
-            end = position + 1
-            while end < len(tokens) and word_at(tokens, end) not in _JSON_CLAUSES:
-                end = partner(tokens, end) + 1 if tokens[end].token_type in OPENING else end + 1
-            return end - position
-        case ["FORMAT", "JSON", "ENCODING", *_]:
-            return 4
-        case ["FORMAT", "JSON", *_] | ["ON", "EMPTY" | "ERROR" | "NULL", *_]:
-            return 2
-        case ["NULL" | "ERROR" | "EMPTY" | "TRUE" | "FALSE" | "UNKNOWN" | "ABSENT", "ON", *_]:
-            return 3
-        case ["EMPTY", "ARRAY" | "OBJECT", "ON", *_]:
-            return 4
-        case ["WITH" | "WITHOUT", *rest] if "WRAPPER" in rest:
-            return rest.index("WRAPPER") + 2
-        case ["WITH" | "WITHOUT", "UNIQUE", "KEYS", *_]:
-            return 3
-        case ["WITH" | "WITHOUT", "UNIQUE", *_]:
-            return 2
-        case ["KEEP" | "OMIT", "QUOTES", "ON", *_]:
-            return 5
-        case ["KEEP" | "OMIT", "QUOTES", *_]:
-            return 2
-        case _:
-            return 0
 
 
 # ---- words ----------------------------------------------------------------------------------------------------------
@@ -180,18 +68,75 @@ def _intervals(tokens: list[Token]) -> list[Token]:
 
 
 def _names(tokens: list[Token]) -> list[Token]:
-    """ANY and IF without a parenthesis behind them, and WINDOW outside its clause, are names."""
-    return [as_kind(token, TokenType.IDENTIFIER) if _is_plain(tokens, i) else token for i, token in enumerate(tokens)]
+    """Words that begin a clause or an operator only before certain others: elsewhere they are names."""
+    return [
+        as_kind(token, TokenType.IDENTIFIER) if token.token_type in _CLAUSE_KINDS and _is_plain(tokens, i) else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+_CLAUSES = frozenset("ANY FETCH LATERAL LIMIT MAP MATCH_RECOGNIZE OFFSET ROW TABLESAMPLE WINDOW".split())
+_CLAUSE_KINDS = frozenset(
+    {
+        TokenType.ANY,
+        TokenType.FETCH,
+        TokenType.LATERAL,
+        TokenType.LIMIT,
+        TokenType.MAP,
+        TokenType.MATCH_RECOGNIZE,
+        TokenType.OFFSET,
+        TokenType.STRUCT,
+        TokenType.TABLE_SAMPLE,
+        TokenType.WINDOW,
+    }
+)
 
 
 def _is_plain(tokens: list[Token], position: int) -> bool:
+    following = word_at(tokens, position + 1)
     match tokens[position].token_type:
-        case TokenType.ANY:
-            return word_at(tokens, position + 1) != "("
         case TokenType.WINDOW:
             return word_at(tokens, position + 2) != "AS"
+        case TokenType.FETCH:
+            return following not in ("FIRST", "NEXT")
+        case TokenType.LIMIT | TokenType.OFFSET:
+            return following not in ("?", "ALL") and not following.isdigit()
+        case TokenType.TABLE_SAMPLE:
+            return following not in ("BERNOULLI", "SYSTEM")
+        case TokenType.MAP | TokenType.STRUCT:
+            return following == "["
         case _:
-            return word_at(tokens, position) == "IF" and word_at(tokens, position + 1) != "("
+            return following != "("
+
+
+def _parsers_words(tokens: list[Token]) -> list[Token]:
+    """IF without a parenthesis behind it, and a word that only sqlglot's parser knows, are names."""
+    return [
+        as_kind(token, TokenType.IDENTIFIER)
+        if word_at(tokens, i) in _PARSERS_WORDS and word_at(tokens, i + 1) != "("
+        else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+_PARSERS_WORDS = frozenset({"CONNECT_BY_ROOT", "IF"})
+
+
+def _subscripted(tokens: list[Token]) -> list[Token]:
+    """`t."array"[1]` and `list[1]` in parentheses: sqlglot takes a column of such a name for a constructor."""
+    kept: list[Token] = []
+    for position, token in enumerate(tokens):
+        kept.append(token)
+        text = token.text.upper()
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if word_at(tokens, position + 1) != "[" or not (text == "LIST" or (quoted and text == "ARRAY")):
+            continue
+        start = len(kept) - 1
+        while start > 1 and kept[start - 1].token_type is TokenType.DOT:
+            start -= 2
+        kept.insert(start, as_kind(kept[start], TokenType.L_PAREN, "("))
+        kept.append(as_kind(token, TokenType.R_PAREN, ")"))
+    return kept
 
 
 def _begins_interval(tokens: list[Token], position: int) -> bool:
@@ -219,11 +164,72 @@ def _row_patterns(tokens: list[Token]) -> list[Token]:
 
 def _table_queries(tokens: list[Token]) -> list[Token]:
     """`TABLE t` where a query stands is `SELECT * FROM t`."""
-    if not tokens or word_at(tokens, 0) != "TABLE" or word_at(tokens, 1) == "(":
-        return tokens
-    head = tokens[0]
-    made = [(TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM")]
-    return [*(as_kind(head, kind, text) for kind, text in made), *tokens[1:]]
+    kept: list[Token] = []
+    for position, token in enumerate(tokens):
+        if word_at(tokens, position) == "TABLE" and is_name(tokens, position + 1):
+            kept.extend(written(token, *_SELECT_ALL_FROM))
+        else:
+            kept.append(token)
+    return kept
+
+
+_SELECT_ALL_FROM = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
+
+
+def _values_queries(tokens: list[Token]) -> list[Token]:
+    """`VALUES 1, 2 UNION …` with a SELECT around its first part: sqlglot reads no more than the rows."""
+    kept: list[Token] = []
+    closes: list[int] = []  # where the parentheses that are put around VALUES end
+    for position, token in enumerate(tokens):
+        if closes and position == closes[-1]:
+            kept.append(as_kind(token, TokenType.R_PAREN, ")"))
+            closes.pop()
+        if token.token_type is TokenType.VALUES and word_at(tokens, position - 1) in _BEFORE_VALUES:
+            end = end_of_values(tokens, position)
+            if end < len(tokens) and tokens[end].token_type not in CLOSING:
+                kept.extend(written(token, *_SELECT_ALL_FROM, (TokenType.L_PAREN, "(")))
+                closes.append(end)
+        kept.append(token)
+    return kept
+
+
+_BEFORE_VALUES = frozenset({"", "(", "ALL", "DISTINCT", "EXCEPT", "INTERSECT", "UNION"})
+_AFTER_VALUES = frozenset(
+    {
+        TokenType.UNION,
+        TokenType.EXCEPT,
+        TokenType.INTERSECT,
+        TokenType.ORDER_BY,
+        TokenType.LIMIT,
+        TokenType.OFFSET,
+        TokenType.FETCH,
+    }
+)
+
+
+def end_of_values(tokens: list[Token], start: int) -> int:
+    """The position behind the rows of the VALUES at `start`."""
+    depth = 0
+    for position in range(start + 1, len(tokens)):
+        kind = tokens[position].token_type
+        if depth == 0 and (kind in _AFTER_VALUES or kind in CLOSING):
+            return position
+        depth += (kind in OPENING) - (kind in CLOSING)
+    return len(tokens)
+
+
+def _escapes(tokens: list[Token]) -> list[Token]:
+    """`x LIKE y ESCAPE z` as `x LIKE y || z` where z is no string."""
+    return [
+        as_kind(token, TokenType.DPIPE, "||")
+        if token.token_type is TokenType.ESCAPE and tokens[i + 1 : i + 2] and not _is_string(tokens[i + 1])
+        else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+def _is_string(token: Token) -> bool:
+    return token.token_type is TokenType.STRING
 
 
 def _siblings(tokens: list[Token]) -> list[Token]:
@@ -258,15 +264,20 @@ _Rewrite = Callable[[list[Token]], list[Token]]
 _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
     "athena": (
         (frozenset({"TABLE"}), _table_queries),
-        (frozenset(_CONSTRUCTORS), _constructors),
-        (_JSON_FUNCTIONS, _json_calls),
+        (frozenset({"VALUES"}), _values_queries),
+        (frozenset({"ESCAPE"}), _escapes),
+        (_CLAUSES, _names),
+        (_PARSERS_WORDS, _parsers_words),
+        (frozenset({"ARRAY", "LIST"}), _subscripted),
+        (frozenset({"(", "["}), calls),
+        (frozenset({"JSON_TABLE"}), json_tables),
+        (JSON_FUNCTIONS, json_calls),
         (frozenset({"INTERVAL"}), _intervals),
-        (frozenset({"ANY", "IF", "WINDOW"}), _names),
         (frozenset({"MATCH_RECOGNIZE"}), _row_patterns),
     ),
     "redshift": (
         (frozenset({"TABLE"}), _table_queries),
-        (frozenset(_CONSTRUCTORS), _constructors),
+        (CONSTRUCTORS, constructors),
         (frozenset({"SIBLINGS"}), _siblings),
         (frozenset({"@", "#", "PRIOR"}), _redshift_operators),
         (frozenset({"INTERVAL"}), interval_types),

@@ -165,10 +165,14 @@ def _main_word(tokens: list[Token]) -> str:
 def _using_function(analysis: Analysis) -> Found:
     """Athena: USING EXTERNAL FUNCTION f(…) RETURNS type LAMBDA 'name' [, …] SELECT …."""
     cursor = analysis.cursor
-    if not cursor.skip_to("SELECT", "WITH"):
-        raise cursor.error("expected a query")
-    relation = analysis.query(cursor.rest())
-    return Found("select", columns=analysis.named_columns(relation))
+    while cursor.skip_to("WITH", *_WITH_FUNCTIONS):
+        if not cursor.sees("WITH", "("):  # of the functions' properties
+            return _read_within(analysis, cursor.rest(), analysis.text)
+        cursor.at += 1
+    raise cursor.error("expected a query")
+
+
+_WITH_FUNCTIONS = ("SELECT", "INSERT", "CREATE", "MERGE", "UNLOAD", "VALUES", "TABLE", "EXPLAIN")
 
 
 # ---- statements that hold statements --------------------------------------------------------------------------------
@@ -209,13 +213,18 @@ def _execute(analysis: Analysis) -> Found:
             analysis.collector.gap("source", "what the prepared statement does is not known here")
             return Found("execute")
         prepared = known
-    tokens, text = prepared
+    found = _read_within(analysis, *prepared)
+    found.kind = "execute"
+    return found
+
+
+def _read_within(analysis: Analysis, tokens: list[Token], text: str) -> Found:
+    """What a statement within this one does, as this one's own."""
     inner = Analysis(tokens, text, analysis.session)
     inner.collector = analysis.collector
     inner.queries.collector = analysis.collector
     found = _read(inner)
     analysis.adopt_texts(inner)
-    found.kind = "execute"
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlglot import Token, TokenType, exp
 
-from datahub_aws_lineage.sql.cursor import source_text, split_commas
+from datahub_aws_lineage.sql.cursor import source_text
+from datahub_aws_lineage.sql.token_edits import split_commas
 
 _END_OF_ITEMS = frozenset(
     {

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.names import StatementTable, TableName
-from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf, StructOf, parse_type
+from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf, parse_type
 from datahub_aws_lineage.sql.expressions import name_parts
-from datahub_aws_lineage.sql.names import without_metadata_suffix
-from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.names import PARTITION_FACTS, without_metadata_suffix
+from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope, without
 from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
+from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Source, Value, merged
 
 if TYPE_CHECKING:
@@ -170,8 +171,11 @@ class SourceWalker:
         name = table if isinstance(table, TableName) else None
         alias = str(table) if name is None else name.table
         known = self.queries.names.schemas.columns(table)
-        if metadata and (metadata != "partitions" or not known):
+        if metadata and metadata != "partitions":
             return Relation([], alias, name, opaque=True)
+        if metadata and not known:
+            facts = [OutputColumn(fact, Value()) for fact in PARTITION_FACTS]
+            return Relation([*facts, OpenStar(table, frozenset(PARTITION_FACTS))], alias, name)
         if not known:
             return Relation([OpenStar(table)], alias, name)
         columns: list[OutputColumn | OpenStar] = [
@@ -181,29 +185,34 @@ class SourceWalker:
             )
             for column in known
         ]
-        return Relation(columns, alias, name, opaque=bool(metadata))
+        return Relation(columns, alias, name, opaque=bool(metadata), partial=bool(metadata))
 
     def _table_function(self, node: exp.Expr, scope: Scope) -> None:
         """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
-        if isinstance(node.this, exp.JSONTable):
-            self._append(node, self._json_table(node.this, scope), scope)
-            return
-        if node.this.find(exp.Dot) is not None:  # TABLE(catalog.system.query(query => '…'))
+        call = node.this
+        if is_call(call, "table") and len(call.expressions) == 1:
+            call = call.expressions[0]
+        if isinstance(call, exp.Dot):  # TABLE(catalog.system.query(query => '…'))
             self.queries.collector.gap("source", "what a table function of another catalog reads")
-        for query in node.this.find_all(exp.Query, bfs=True) if isinstance(node.this, exp.Expr) else ():
-            if not isinstance(query.parent, exp.Query):
-                self.queries.query(query, scope)
+        given = [
+            self._table_argument(argument.expressions[0], scope)
+            for argument in call.find_all(exp.Anonymous)
+            if is_call(argument, "table") and argument.expressions
+        ]
+        if is_call(call, "exclude_columns") and len(given) == 1:
+            self._append(node, Relation(without(given[0].columns, _described(call))), scope)
+            return
+        if given:
+            self.queries.collector.gap("source", "what a table function makes of the tables that it is given")
         self._append(node, Relation([], opaque=True), scope)
 
-    def _json_table(self, node: exp.Expr, scope: Scope) -> Relation:
-        """JSON_TABLE(document, path COLUMNS (…)): every column is cut from the document."""
-        document = self.queries.expressions.value(node.this, scope).through("TRANSFORMATION")
-        return Relation(
-            [
-                OutputColumn(column.name.lower(), Value() if column.args.get("ordinality") else document)
-                for column in node.find_all(exp.JSONColumnDef)
-            ]
-        )
+    def _table_argument(self, node: exp.Expr, scope: Scope) -> Relation:
+        """TABLE(name) or TABLE(query) among the arguments of a table function."""
+        parts = name_parts(node)
+        if not parts:
+            return self.queries.query(node, scope.outside())
+        cte = scope.cte(parts[0]) if len(parts) == 1 else None
+        return cte if cte is not None else self.base(self.queries.names.read(parts))
 
     # ---- nested data ------------------------------------------------------------------------------------------------
 
@@ -245,7 +254,7 @@ class SourceWalker:
         alias, names = _alias(node)
         values = [self.queries.expressions.value(item, scope) for item in node.expressions]
         if len(values) == 1 and not names and _unnested_width(values[0]) is None:
-            scope.relations.append(Relation([], alias, whole=values[0].element(), open_rows=True))
+            scope.relations.append(Relation([], alias, whole=values[0].member(), open_rows=True))
             return
         columns: list[OutputColumn | OpenStar] = list(self._unnested(values, names))
         offset = node.args.get("offset")
@@ -278,7 +287,14 @@ class SourceWalker:
         self.add_joins(node.args.get("joins") or (), scope)
 
     def _unnested(self, values: list[Value], names: list[str]) -> list[OutputColumn]:
-        """Each array gives a column, or one a field of its rows; a map gives its keys and values (Trino, UNNEST)."""
+        """Each array gives a column, or one a field of its rows; a map gives its keys and values (Trino, UNNEST).
+
+        Athena takes both, by the number of names: `UNNEST(rows) AS t (a, b)` and `AS t (r)` with `r.a` (Athena user
+        guide, Filter arrays using UNNEST).
+        """
+        if names and len(names) == sum(2 if value.is_map else 1 for value in values):
+            columns = [column for value in values for column in _unnested_columns(value, 1, whole=True)]
+            return [OutputColumn(name, column.value) for name, column in zip(names, columns, strict=True)]
         widths = [_unnested_width(value) for value in values]
         unknown = widths.count(None)
         if unknown == 1 and names:
@@ -314,6 +330,8 @@ class SourceWalker:
         rows: list[list[Value]] = []
         for row in node.expressions:
             items = row.expressions if isinstance(row, exp.Tuple) else [row.this if isinstance(row, exp.Paren) else row]
+            if len(items) == 1 and is_call(items[0], "row"):
+                items = items[0].expressions
             rows.append([self.queries.expressions.value(item, scope) for item in items])
         columns = [merged(column) for column in zip(*rows, strict=False)]
         return Relation([OutputColumn(None, value) for value in columns])
@@ -339,32 +357,36 @@ def _alias(node: exp.Expr) -> tuple[str | None, list[str]]:
     return alias.name.lower() or None, [column.name.lower() for column in alias.columns]
 
 
+def is_call(node: exp.Expr, name: str) -> bool:
+    return isinstance(node, exp.Anonymous) and node.name.lower().removeprefix(PREFIX) == name
+
+
+def _described(call: exp.Expr) -> frozenset[str]:
+    """The names in DESCRIPTOR(…)."""
+    descriptors = [inner for inner in call.find_all(exp.Anonymous) if is_call(inner, "descriptor")]
+    return frozenset(column.name.lower() for inner in descriptors for column in inner.expressions)
+
+
 def _unnested_width(value: Value) -> int | None:
-    if value.entries is not None:
+    if value.is_map:
         return 2
-    if value.fields is not None:
-        return len(value.fields)
-    match value.type:
-        case MapOf():
-            return 2
-        case ArrayOf(element=StructOf(fields=fields)):
-            return len(fields)
-        case ArrayOf():
-            return 1
-        case _:
-            return None
+    if value.item is None and not isinstance(value.type, ArrayOf):
+        return None
+    member = value.member()
+    names = member.field_names()
+    if names:
+        return len(names)
+    return 1 if member.type is not None or member.item is not None or member.entries is not None else None
 
 
 def _unnested_columns(value: Value, width: int, *, whole: bool = False) -> list[OutputColumn]:
-    """`whole`: an element stays one column although it is a row (Hive's explode)."""
-    if value.entries is not None:
-        return [OutputColumn(None, part) for part in value.entries]
-    element = value.element()
-    if isinstance(value.type, MapOf):
-        return [OutputColumn(None, Value(dict(value.sources), value.type.key)), OutputColumn(None, element)]
-    names = element.field_names()
+    """`whole`: an element stays one column although it is a row."""
+    member = value.member()
+    if value.is_map:
+        return [OutputColumn(None, value.key()), OutputColumn(None, member)]
+    names = member.field_names()
     if names and not whole:
-        return [OutputColumn(name, element.field(name)) for name in names]
+        return [OutputColumn(name, member.field(name)) for name in names]
     if width == 1:
-        return [OutputColumn(None, element)]
+        return [OutputColumn(None, member)]
     return [OutputColumn(None, Value(dict(value.sources))) for _ in range(width)]

@@ -25,12 +25,15 @@ from datahub_aws_lineage.model.lineage import (
 from datahub_aws_lineage.model.names import Dialect, S3Location, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.queries import SqlContext
 from datahub_aws_lineage.sql.collector import Collector
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, split_commas
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError, parse, to_sql, tokenize
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
+from datahub_aws_lineage.sql.output_names import numbered_name
 from datahub_aws_lineage.sql.queries import QueryWalker
 from datahub_aws_lineage.sql.relations import OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.rewriting import end_of_values
 from datahub_aws_lineage.sql.select_items import item_texts
+from datahub_aws_lineage.sql.token_edits import split_commas, word_at
 from datahub_aws_lineage.sql.values import Value
 
 MAX_EXPRESSION = 2000
@@ -111,7 +114,7 @@ class Analysis:
 
     def query(self, tokens: list[Token]) -> Relation:
         """The relation of a query given as tokens; remembers how its select items were written."""
-        if tokens and tokens[0].text.upper() == "VALUES":
+        if word_at(tokens, 0) == "VALUES" and end_of_values(tokens, 0) == len(tokens):
             return self._values(tokens[1:])
         return self._walked(tokens, self.text)
 
@@ -165,10 +168,21 @@ class Analysis:
         """Output columns under their own names, or under a column list."""
         self.gap_stars(relation)
         if not names:
-            return relation.closed
+            return self._numbered(relation)
         if not relation.stars and len(names) != len(relation.columns):
             self.collector.gap("arity", f"{len(names)} names for {len(relation.columns)} columns")
         return _renamed(relation.by_position(names, exact=True))
+
+    def _numbered(self, relation: Relation) -> list[OutputColumn]:
+        """Columns without a name get one by their position, which behind an open star is unknown."""
+        first_star = relation.columns.index(relation.stars[0]) if relation.stars else len(relation.columns)
+        return [
+            replace(column, name=numbered_name(position))
+            if column.name is None and self.dialect == "athena" and position < first_star
+            else column
+            for position, column in enumerate(relation.columns)
+            if isinstance(column, OutputColumn)
+        ]
 
     def inserted_columns(self, relation: Relation, target: Target, listed: Sequence[str]) -> list[OutputColumn]:
         """Output columns of an INSERT: by the column list, else by the target's columns, in order."""
@@ -229,7 +243,7 @@ class Analysis:
         )
 
     def _lineage(self, column: OutputColumn) -> ColumnLineage | None:
-        sources = column.value.sources
+        sources = column.value.everything()
         if not sources or column.name is None:
             return None
         upstreams = sorted({Upstream(s.table, ".".join(s.path), s.subtype) for s in sources}, key=str)
@@ -285,8 +299,9 @@ def check_location(uri: str) -> S3Location:
 
 
 def _unwrapped(tokens: list[Token]) -> list[Token]:
-    """The inside of `(…)`; a row of one column may stand without parentheses."""
-    return tokens[1:-1] if tokens[0].token_type is TokenType.L_PAREN else tokens
+    """The inside of `(…)` or `ROW(…)`; a row of one column may stand without parentheses."""
+    start = 1 if tokens[0].text.upper() == "ROW" else 0
+    return tokens[start + 1 : -1] if tokens[start:] and tokens[start].token_type is TokenType.L_PAREN else tokens
 
 
 def _renamed(columns: Iterable[tuple[str, OutputColumn]]) -> list[OutputColumn]:

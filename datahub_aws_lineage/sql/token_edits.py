@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlglot import Token, TokenType
 
+PREFIX = "__"
+"""Before the name of a function that sqlglot shall read as a name and its arguments, whatever it knows of that name."""
+
 OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _TEXTS = frozenset({TokenType.STRING, TokenType.HEREDOC_STRING, TokenType.IDENTIFIER})
@@ -44,3 +47,25 @@ def is_name(tokens: list[Token], position: int) -> bool:
 
 def kind_at(tokens: list[Token], position: int) -> TokenType | None:
     return tokens[position].token_type if 0 <= position < len(tokens) else None
+
+
+def written(at: Token, *words: tuple[TokenType, str]) -> list[Token]:
+    """New tokens in the place of `at`."""
+    return [as_kind(at, kind, text) for kind, text in words]
+
+
+def split_commas(tokens: list[Token]) -> list[list[Token]]:
+    """The items of a list, split at commas outside brackets of any kind."""
+    items: list[list[Token]] = [[]]
+    depth = 0
+    for token in tokens:
+        kind = token.token_type
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            depth += 1
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
+            depth -= 1
+        if kind is TokenType.COMMA and depth == 0:
+            items.append([])
+        else:
+            items[-1].append(token)
+    return [item for item in items if item]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datahub_aws_lineage.sql.cursor import Cursor, split_commas
+from datahub_aws_lineage.sql.cursor import Cursor
 from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn
 from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
+from datahub_aws_lineage.sql.token_edits import split_commas
 from datahub_aws_lineage.sql.values import Source, Value
 
 _JSON_WITHOUT_PATHS = frozenset({"", "auto", "auto ignorecase", "noshred"})

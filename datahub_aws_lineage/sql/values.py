@@ -41,48 +41,65 @@ class Source(NamedTuple):
         return self._replace(subtype=step)
 
 
+Sources = dict[Source, float]
+
+
 @dataclass(slots=True)
 class Value:
     """Sources with the confidence of each, and what is known of the value's shape.
 
-    `fields` is set for a row built in SQL, `entries` (keys, values) for a map built in SQL: their parts have sources of
-    their own. `rooted` says that the value has the shape of its sources, so that a field of it is a field of theirs.
-    `unknown` marks a column that is known by name only: what it is made from was hidden by a star.
+    `fields` is set for a row built in SQL, `item` for an array, `entries` (keys, values) for a map: their parts have
+    sources of their own. `rooted` says that the value has the shape of its sources, so that a field of it is a field
+    of theirs. `beside` are sources that chose, filtered or ordered the value (an index, a condition, ORDER BY): each
+    part of it has them too, as they are. `unknown` marks a column that is known by name only: what it is made from was
+    hidden by a star.
     """
 
-    sources: dict[Source, float] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
     type: SqlType | None = None
     fields: dict[str, Value] | None = None
     rooted: bool = False
     entries: tuple[Value, Value] | None = None
     unknown: bool = False
+    item: Value | None = None
+    beside: Sources = field(default_factory=dict)
+
+    # ---- sources ----------------------------------------------------------------------------------------------------
+
+    def everything(self) -> Sources:
+        """All sources. Not to be changed."""
+        return _joined(self.sources, self.beside) if self.beside else self.sources
 
     def add(self, other: Value, step: Subtype = "IDENTITY") -> None:
         """Takes in the sources of `other` as they are after `step`."""
-        for source, confidence in other.sources.items():
-            self.add_source(source.through(step), confidence)
+        _take(self.sources, other.everything(), step)
 
-    def add_source(self, source: Source, confidence: float) -> None:
-        known = self.sources.get(source)
-        if known is None or known < confidence:
-            self.sources[source] = confidence
+    def chosen_by(self, other: Value, step: Subtype = "TRANSFORMATION") -> None:
+        """Takes in the sources of `other` beside the value's own: no part of the value is without them."""
+        _take(self.beside, other.everything(), step)
 
     def at_most(self, confidence: float) -> Value:
         """The same value, placed with at most this confidence."""
-        if all(known <= confidence for known in self.sources.values()):
+        if all(known <= confidence for known in self.everything().values()):
             return self
-        return replace(self, sources={s: min(c, confidence) for s, c in self.sources.items()})
+        sources, beside = ({s: min(c, confidence) for s, c in part.items()} for part in (self.sources, self.beside))
+        return replace(self, sources=sources, beside=beside)
 
     def copy(self) -> Value:
-        return replace(self, sources=dict(self.sources))
+        return replace(self, sources=dict(self.sources), beside=dict(self.beside))
 
     def through(self, step: Subtype) -> Value:
-        """The value after `step`, its fields likewise."""
-        result = replace(self, sources={})
-        result.add(self, step)
+        """The value after `step`, its parts likewise."""
+        result = replace(self, sources=_through(self.sources, step), beside=_through(self.beside, step))
         if self.fields is not None:
             result.fields = {name: value.through(step) for name, value in self.fields.items()}
+        if self.entries is not None:
+            result.entries = (self.entries[0].through(step), self.entries[1].through(step))
+        if self.item is not None:
+            result.item = self.item.through(step)
         return result
+
+    # ---- parts ------------------------------------------------------------------------------------------------------
 
     def field(self, name: str) -> Value:
         """A field of the value: of a row built in SQL, of a struct column, of each element of an array of structs.
@@ -90,14 +107,16 @@ class Value:
         The path grows only where the value has its sources' shape, and the type is a struct or unknown.
         """
         if self.fields is not None:
-            return self.fields.get(name) or Value(dict(self.sources))
+            return self._part(self.fields.get(name) or Value(dict(self.sources)))
+        if self.item is not None:
+            return self._part(self.item.field(name))
         kind = self.type.element if isinstance(self.type, ArrayOf) else self.type
         if isinstance(kind, StructOf):
             inner = kind.field(name)
-            return Value(self._grown(name), inner, rooted=self.rooted) if inner is not None else Value()
+            return self._part(Value(self._grown(name), inner, rooted=self.rooted) if inner is not None else Value())
         if kind is None:
-            return Value(self._grown(name), rooted=self.rooted)
-        return Value(dict(self.sources), Scalar("super") if kind == Scalar("super") else None)
+            return self._part(Value(self._grown(name), rooted=self.rooted))
+        return self._part(Value(dict(self.sources), Scalar("super") if kind == Scalar("super") else None))
 
     def has_field(self, name: str) -> bool:
         """False only where the type says that there is no such field."""
@@ -120,16 +139,18 @@ class Value:
             return list(self.fields)
         return [name for name, _ in self.type.fields] if isinstance(self.type, StructOf) else []
 
-    def _grown(self, name: str) -> dict[Source, float]:
-        if not self.rooted:
-            return dict(self.sources)
-        return {
-            (s._replace(path=(*s.path, name)) if s.subtype in DIRECT_SUBTYPES else s): c
-            for s, c in self.sources.items()
-        }
+    def row(self) -> list[Value]:
+        """The fields of a row value in order, where they are known."""
+        return [self.field(name) for name in self.field_names()]
 
     def element(self) -> Value:
-        """An element of an array, or a value of a map."""
+        """One element of an array, or one value of a map."""
+        return self._part(self.member())
+
+    def member(self) -> Value:
+        """Any element of an array, or value of a map: what chose or ordered the array says nothing of each."""
+        if self.item is not None:
+            return self.item
         if self.entries is not None:
             return self.entries[1]
         match self.type:
@@ -140,14 +161,96 @@ class Value:
             case _:
                 return Value(dict(self.sources), None, self.fields, self.rooted)
 
+    def key(self) -> Value:
+        """Any key of a map."""
+        if self.entries is not None:
+            return self.entries[0]
+        return Value(dict(self.sources), self.type.key if isinstance(self.type, MapOf) else None)
+
+    @property
+    def is_map(self) -> bool:
+        return self.entries is not None or isinstance(self.type, MapOf)
+
+    def cast(self, kind: SqlType | None) -> Value:
+        """The value as another type: rows by position, under the names of the type's fields."""
+        step: Subtype = "TRANSFORMATION"
+        result = Value(_through(self.sources, step), kind, beside=_through(self.beside, step))
+        match kind:
+            case StructOf(fields=fields):
+                parts = self.row()
+                if len(parts) == len(fields):
+                    result.fields = {name: part.cast(to) for (name, to), part in zip(fields, parts, strict=True)}
+            case ArrayOf(element=inner) if self.item is not None or isinstance(self.type, ArrayOf):
+                result.item = self.member().cast(inner)
+            case MapOf(key=key, value=inner) if self.is_map:
+                result.entries = (self.key().cast(key), self.member().cast(inner))
+            case _:
+                pass
+        return result
+
+    def _part(self, part: Value) -> Value:
+        if not self.beside:
+            return part
+        return replace(part, beside=_joined(part.beside, self.beside))
+
+    def _grown(self, name: str) -> Sources:
+        if not self.rooted:
+            return dict(self.sources)
+        return {
+            (s._replace(path=(*s.path, name)) if s.subtype in DIRECT_SUBTYPES else s): c
+            for s, c in self.sources.items()
+        }
+
 
 def merged(values: Iterable[Value], step: Subtype = "IDENTITY") -> Value:
-    """One value that comes from all of them; keeps the type where they agree."""
-    result, parts = Value(), list(values)
+    """One value that comes from all of them; keeps the shape where they agree. NULL and literals have no say."""
+    parts = list(values)
+    result = Value(unknown=any(value.unknown for value in parts))
     for value in parts:
-        result.add(value, step)
-    if parts and all(value.type == parts[0].type for value in parts):
-        result.type = parts[0].type
-        result.rooted = all(value.rooted for value in parts)
-    result.unknown = any(value.unknown for value in parts)
+        _take(result.sources, value.sources, step)
+        _take(result.beside, value.beside, step)
+    shaped = [value for value in parts if value.sources or value.beside]
+    shaped = shaped or [value for value in parts if _has_shape(value)]
+    if shaped:
+        _merge_shapes(result, shaped, step)
+    return result
+
+
+def _merge_shapes(result: Value, values: list[Value], step: Subtype) -> None:
+    first = values[0]
+    if all(value.type == first.type for value in values):
+        result.type = first.type
+        result.rooted = all(value.rooted for value in values)
+    fields = [value.fields for value in values if value.fields is not None]
+    if len(fields) == len(values) and all(list(row) == list(fields[0]) for row in fields):
+        result.fields = {name: merged((row[name] for row in fields), step) for name in fields[0]}
+    if all(value.item is not None for value in values):
+        result.item = merged((value.member() for value in values), step)
+    if all(value.entries is not None for value in values):
+        keys = merged((value.key() for value in values), step)
+        result.entries = (keys, merged((value.member() for value in values), step))
+
+
+def _has_shape(value: Value) -> bool:
+    return not (value.type is None and value.fields is None and value.item is None and value.entries is None)
+
+
+def _take(into: Sources, sources: Sources, step: Subtype) -> None:
+    """Adds sources as they are after `step`; of two confidences the higher counts."""
+    for source, confidence in sources.items():
+        after = source.through(step)
+        known = into.get(after)
+        if known is None or known < confidence:
+            into[after] = confidence
+
+
+def _through(sources: Sources, step: Subtype) -> Sources:
+    result: Sources = {}
+    _take(result, sources, step)
+    return result
+
+
+def _joined(one: Sources, other: Sources) -> Sources:
+    result = dict(one)
+    _take(result, other, "IDENTITY")
     return result

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from sqlglot import Token, exp
 
 from datahub_aws_lineage.model.lineage import Effect, Truncate
-from datahub_aws_lineage.sql.cursor import Cursor, split_commas
+from datahub_aws_lineage.sql.cursor import Cursor
 from datahub_aws_lineage.sql.dialects import tokenize
 from datahub_aws_lineage.sql.expressions import name_parts
 from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn, Relation, Scope
 from datahub_aws_lineage.sql.statements import Analysis, Found, Target
+from datahub_aws_lineage.sql.token_edits import split_commas
 from datahub_aws_lineage.sql.values import Source, Value
 
 
@@ -35,7 +36,7 @@ def insert(analysis: Analysis) -> Found:
 
 def _column_list(cursor: Cursor) -> list[str]:
     """A parenthesis that holds names and not a query."""
-    if not cursor.at_parenthesis or cursor.word(1) in ("SELECT", "WITH", "VALUES", "("):
+    if not cursor.at_parenthesis or cursor.word(1) in ("SELECT", "WITH", "VALUES", "TABLE", "("):
         return []
     return [item[0].text.lower() for item in split_commas(cursor.parenthesised())]
 

@@ -22,6 +22,11 @@ def test_both_spellings_are_one_type(text: str) -> None:
     assert parse_type(text) == StructOf((("id", Scalar("int")), ("tags", ArrayOf(Scalar("string")))))
 
 
+def test_fields_without_names_are_numbered() -> None:
+    fields = (("field0", Scalar("int")), ("field1", ArrayOf(Scalar("varchar ( 3 )"))), ("x", Scalar("double")))
+    assert parse_type("row(int, array(varchar(3)), x double)") == StructOf(fields)
+
+
 @pytest.mark.parametrize("text", ["decimal(10,2)", "varchar(8)", "timestamp with time zone", "super", "array<int", ""])
 def test_anything_else_is_a_scalar(text: str) -> None:
     assert isinstance(parse_type(text), Scalar)

@@ -51,6 +51,11 @@ def test_other_names_make_another_statement(one: str, other: str) -> None:
         ("UNLOAD ($$ SELECT 'x' $$) TO 's3://b/p'", "redshift", "UNLOAD ($$ SELECT '?' $$) TO '?'"),
         ("UNLOAD ('SELECT a WHERE b = ''x''') TO 's3://b'", "redshift", "UNLOAD ($$SELECT a WHERE b = '?'$$) TO '?'"),
         ("SELECT 'never closed", "redshift", "SELECT '?'"),
+        (
+            r"""ALTER TABLE t SET TBLPROPERTIES ('a' = 'Ann\'s', "q" = "\"", 'b' = 'x'); SELECT '\' || 'b'""",
+            "athena",
+            r"""ALTER TABLE t SET TBLPROPERTIES ('?' = '?', "q" = "\"", '?' = '?'); SELECT '?' || '?'""",
+        ),
     ],
 )
 def test_no_literal_and_no_comment_is_left(text: str, dialect: Dialect, masked: str) -> None:
