@@ -51,7 +51,11 @@ _PLAIN_WORDS = frozenset(
 )
 """Keywords of sqlglot that are no operators in Trino and not reserved there: names like any other within a query."""
 
-_REDSHIFT_PLAIN_WORDS = _PLAIN_WORDS - {"ILIKE", "NOTNULL", "OPERATOR"} | {"ALTER", "DESCRIBE", "DROP", "FETCH"}
+_REDSHIFT_PLAIN_WORDS = frozenset(
+    "ALTER ANTI APPLY ASOF CACHE COMMENT COMMIT COPY DESCRIBE DROP EXECUTE EXPLAIN FETCH GLOB GRANT KILL LIST LOAD "
+    "LOCK OUT PARTITIONED_BY PRAGMA REFRESH REGEXP RENAME RETURNING REVOKE RLIKE ROLLBACK SEMI SHOW STRAIGHT_JOIN "
+    "TRUNCATE UNCACHE USE XOR".split()
+)
 """The same for Redshift (Database Developer Guide, Reserved words)."""
 
 

@@ -9,9 +9,13 @@ from datahub_aws_lineage.sql.token_edits import CLOSING, OPENING, as_kind, is_na
 INDEX = [TokenType.L_BRACKET, TokenType.NUMBER, TokenType.R_BRACKET]
 """`[0]`, as token types."""
 
-_NO_COLUMN = frozenset(
-    {TokenType.ALIAS, TokenType.FROM, TokenType.INTO, TokenType.NULL, TokenType.SELECT, TokenType.WHERE}
+_NO_COLUMN = frozenset({TokenType.ALIAS, TokenType.END, TokenType.FROM, TokenType.INTO, TokenType.WHERE})
+_BEFORE_VALUES = frozenset(
+    (
+        "ALL AND AS BETWEEN BY CASE DISTINCT ELSE FROM HAVING IN LIKE NOT ON OR SELECT THEN UNPIVOT USING WHEN WHERE"
+    ).split()
 )
+"""Words that no item of a SELECT ends with; UNPIVOT stands before EXCLUDE NULLS."""
 
 
 def exclude_lists(tokens: list[Token]) -> list[Token]:
@@ -42,12 +46,13 @@ def _end_of_names(tokens: list[Token], position: int) -> int:
 
 
 def _ends_item(tokens: list[Token], position: int) -> bool:
-    if word_at(tokens, position) == "UNPIVOT":  # EXCLUDE NULLS
+    if word_at(tokens, position) in _BEFORE_VALUES:
         return False
     return is_name(tokens, position) or kind_at(tokens, position) in (
         TokenType.STAR,
         TokenType.R_PAREN,
         TokenType.STRING,
+        TokenType.NUMBER,
     )
 
 
