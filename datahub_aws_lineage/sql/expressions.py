@@ -95,6 +95,8 @@ class ExpressionWalker:
     def __init__(self, queries: QueryWalker) -> None:
         self.queries = queries
         self.dialect = queries.dialect
+        self.reductions = 0
+        """How many reduce() are being followed, one within the other."""
 
     # ---- values with a type and a path ------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _ROUNDS = 6
 """A state of reduce() is followed until its sources stop growing; each round adds at least one of few subtypes."""
 
+_REPEATED_WITHIN = 3
+"""Deeper within other reduce() it is followed once: rounds within rounds multiply."""
+
 
 # ---- one of the arguments, or several of one kind -------------------------------------------------------------------
 
@@ -256,11 +259,13 @@ def _reduce_agg(walker: ExpressionWalker, items: Sequence[exp.Expr], scope: Scop
 def _last_state(walker: ExpressionWalker, items: Sequence[exp.Expr], member: Value, scope: Scope) -> Value:
     """The least fixed point of `(state, element) -> state`."""
     state = walker.value(items[1], scope).copy()
-    for _ in range(_ROUNDS):
+    walker.reductions += 1
+    for _ in range(_ROUNDS if walker.reductions <= _REPEATED_WITHIN else 1):
         found = merged([state, applied(walker, items[2], [state, member], scope)])
         if found == state:
             break
         state = found
+    walker.reductions -= 1
     return state
 
 
