@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
-from datahub_aws_lineage.sql.functions import applied, reader_of
+from datahub_aws_lineage.sql.functions import reader_of
+from datahub_aws_lineage.sql.lambdas import applied
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
