@@ -7,7 +7,6 @@ because the heads of all statements are read by this package (`sql.cursor`); sql
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -121,13 +120,16 @@ def tokenize(text: str, dialect: Dialect) -> list[Token]:
 
 
 def _athena_tokens(text: str) -> Iterator[Token]:
-    """Each statement by its own rules; blanks before it keep the positions."""
+    """Each statement by its own rules, at its place in the text."""
+    line = 0
     for start, end, hive in pieces(text):
         reader = _HIVE_DDL if hive else _DIALECTS["athena"]
-        yield from reader.tokenize(_NO_NEWLINE.sub(" ", text[:start]) + text[start:end])
-
-
-_NO_NEWLINE = re.compile(r"[^\n]")
+        before = start - (text.rfind("\n", 0, start) + 1)  # what stands before it in its first line
+        for token in reader.tokenize(text[start:end]):
+            column = token.col + before if token.line == 1 else token.col
+            places = (token.line + line, column, token.start + start, token.end + start)
+            yield Token(token.token_type, token.text, *places)
+        line += text.count("\n", start, end)
 
 
 def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:

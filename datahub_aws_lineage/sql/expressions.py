@@ -12,7 +12,8 @@ from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError
-from datahub_aws_lineage.sql.functions import applied, reader_of
+from datahub_aws_lineage.sql.functions import reader_of
+from datahub_aws_lineage.sql.lambdas import applied
 from datahub_aws_lineage.sql.relations import Ambiguous, Scope
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
@@ -106,6 +107,8 @@ class ExpressionWalker:
     def __init__(self, queries: QueryWalker) -> None:
         self.queries = queries
         self.dialect = queries.dialect
+        self.reductions = 0
+        """How many reduce() are being followed, one within the other."""
 
     # ---- values with a type and a path ------------------------------------------------------------------------------
 

@@ -12,15 +12,14 @@ MAX_TEXT = 262_144
 """Athena's own limit, in bytes. In longer texts, which Athena never runs, a backslash is a character."""
 
 _ESCAPED_QUOTE = re.compile(r"\\['\"]")
-_COMMENT = r"--[^\n]*|/\*.*?\*/"
-_TRINO = re.compile(rf"""(?:{_COMMENT}|'[^']*'|"[^"]*"|`[^`]*`|[^;])*""", re.DOTALL)
-_HIVE = re.compile(
-    rf"""(?:{_COMMENT}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|[^;])*""",
-    re.DOTALL,
-)
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+_PLAIN_QUOTES = r"""'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)"""
+_ESCAPED_QUOTES = r"""'(?:[^'\\]|\\.)*(?:'|\\?\Z)|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|`[^`]*(?:`|\Z)"""
+_TRINO = re.compile(rf"(?:{_COMMENT}|{_PLAIN_QUOTES}|[^;])*", re.DOTALL)
+_HIVE = re.compile(rf"(?:{_COMMENT}|{_ESCAPED_QUOTES}|[^;])*", re.DOTALL)
 _HIVE_HEAD = re.compile(r"ALTER\s|CREATE\s+(?:EXTERNAL\s|DATABASE\s|SCHEMA\s|(?P<table>TABLE\s))", re.IGNORECASE)
 _IGNORED = re.compile(rf"(?:{_COMMENT}|[\s;])*", re.DOTALL)
-_QUOTED = re.compile(rf"""{_COMMENT}|'[^']*'|"[^"]*"|`[^`]*`""", re.DOTALL)
+_QUOTED = re.compile(rf"{_COMMENT}|{_PLAIN_QUOTES}", re.DOTALL)
 _AS_QUERY = re.compile(r"\bAS\s*(?:\(|(?:SELECT|TABLE|VALUES|WITH)\b)", re.IGNORECASE)
 
 

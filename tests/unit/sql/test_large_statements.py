@@ -120,6 +120,13 @@ def test_two_thousand_statements() -> None:
     assert edges(statements[1_999]) == {"a": own("dt")}
 
 
+def test_two_thousand_statements_with_escaped_quotes() -> None:
+    ddl = "CREATE EXTERNAL TABLE t{i} (a string COMMENT 'it\\'s; {i}') LOCATION 's3://b/{i}/'; SELECT a FROM t{i}"
+    statements = explain(";\n".join(ddl.replace("{i}", str(i)) for i in range(1_000)))
+    assert [s["outcome"] for s in statements] == ["lineage"] * 2_000
+    assert statements[1_998]["inputs"] == ["s3://b/999/"]
+
+
 def nested_case(depth: int) -> str:
     return "".join(f"CASE WHEN status = '{i}' THEN amount ELSE " for i in range(depth)) + "order_id" + " END" * depth
 
@@ -143,6 +150,9 @@ DEEP: dict[str, Callable[[int], str]] = {
     "rows": lambda n: f"SELECT {'ROW(' * n}dt{')' * n} AS v FROM orders",
     "maps": lambda n: f"SELECT {'MAP(ARRAY[1], ARRAY[' * n}dt{'])' * n} AS v FROM orders",
     "casts": lambda n: f"SELECT {'CAST(' * n}dt{' AS varchar)' * n} AS v FROM orders",
+    "reductions": lambda n: f"SELECT {'reduce(status, 0, (s, x) -> ' * n}dt{', s -> s)' * n} AS v FROM orders",
+    "choices": lambda n: f"SELECT {'coalesce(IF(true, NULL), ' * n}dt{')' * n} AS v FROM orders",
+    "concatenations": lambda n: f"SELECT {'concat(status, ' * n}dt{')' * n} AS v FROM orders",
     "lambdas": lambda n: f"SELECT {'transform(status, x -> ' * n}dt{')' * n} AS v FROM orders",
 }
 
