@@ -11,14 +11,15 @@ from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.chronology import Logged, in_time_order
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
+from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, table_proposals
 from datahub_aws_lineage.emit.queries import QueryBuilder
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
-from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit
+from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit, mentioned
 from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
+from datahub_aws_lineage.lineage.query_log import dataset_order
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, Table
@@ -108,7 +109,7 @@ class Run:
         if table.view is not None:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
-        self._schemas.add(dataset, table)
+        self._schemas.add(dataset, table, self._location(table))
         self._described.add(dataset)
         env, region = self._config.env, self._region
         yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
@@ -117,6 +118,12 @@ class Run:
         if table.platform == "redshift":
             return Dataset("redshift", str(table.name), self._resolver.redshift_instance(warehouse))
         return self._resolver.data_catalog_dataset(table.name, table.catalog_id)
+
+    def _location(self, table: Table) -> Dataset | None:
+        """Where the data of a table lies, as edges name it; a view has none, and that of a link is its target's."""
+        if table.platform != "glue" or table.is_view or table.link is not None or table.location is None:
+            return None
+        return self._resolver.location_dataset(table.location)
 
     def _instance(self, database: Database, warehouse: str | None) -> str | None:
         name = TableName(database.catalog, database.name, "")
@@ -180,8 +187,10 @@ class Run:
             mask=mask_literals,
             include_column_lineage=self._config.include_column_lineage,
         )
-        for lineage in self._history.lineages():
-            yield from self._locations(lineage)
+        lineages = list(self._history.lineages())
+        self._schemas.learn(lineages)
+        yield from self._open_datasets(lineages)
+        for lineage in lineages:
             proposal = builder.proposal(lineage)
             if proposal is not None:
                 self._report.coverage.add_lineage(lineage)
@@ -191,12 +200,27 @@ class Run:
                     incremental=self._config.incremental_lineage,
                 )
 
-    def _locations(self, lineage: DatasetLineage) -> WorkUnits:
-        """S3 locations that have come up for the first time."""
-        for dataset in (lineage.downstream, *(edge.upstream for edge in lineage.edges)):
-            if self._config.include_s3_datasets and dataset.platform == "s3" and dataset not in self._described:
-                self._described.add(dataset)
-                yield from described(location_proposals(dataset, env=self._config.env, primary=True))
+    def _open_datasets(self, lineages: list[DatasetLineage]) -> WorkUnits:
+        """What no catalog gives a schema: S3 locations, tables of logs, and links, which are described but for it."""
+        env, schemas = self._config.env, self._schemas
+        ends = {end for lineage in lineages for end in (lineage.downstream, *(edge.upstream for edge in lineage.edges))}
+        for dataset in sorted(ends, key=dataset_order):
+            if dataset in self._described:
+                yield from described(schema_proposals(dataset, schemas.fields_of_same_data(dataset), env=env))
+            elif self._is_known_by_lineage_alone(dataset):
+                fields = schemas.open_fields(dataset) if self._config.include_column_lineage else []
+                yield from mentioned(open_proposals(dataset, fields, env=env))
+
+    def _is_known_by_lineage_alone(self, dataset: Dataset) -> bool:
+        if dataset.platform == "s3":
+            return self._config.include_s3_datasets
+        warehouses = [one for one in self._config.redshift if one.platform_instance == dataset.instance]
+        database = dataset.name.partition(".")[0]
+        return (
+            dataset.platform == "redshift"
+            and any(one.describes_log_tables for one in warehouses)
+            and not any(one.has_data_api and database in one.databases for one in warehouses)
+        )
 
     def _queries(self) -> WorkUnits:
         builder = QueryBuilder(

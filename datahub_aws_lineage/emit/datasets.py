@@ -1,4 +1,4 @@
-"""Datasets: tables and views of a catalog, and S3 locations that lineage alone knows."""
+"""Datasets: tables and views of a catalog, and what lineage alone knows, such as S3 locations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from datahub.metadata.schema_classes import (
     OwnerClass,
     OwnershipClass,
     OwnershipTypeClass,
+    SchemaFieldClass,
     StatusClass,
     SubTypesClass,
     TimeStampClass,
@@ -22,7 +23,7 @@ from datahub.metadata.schema_classes import (
     _Aspect,
 )
 
-from datahub_aws_lineage.emit.schemas import schema_metadata
+from datahub_aws_lineage.emit.schemas import schema_fields, schema_metadata
 from datahub_aws_lineage.emit.urns import (
     container_key,
     dataset_urn,
@@ -54,36 +55,45 @@ def table_proposals(
         StatusClass(removed=False),
         SubTypesClass(typeNames=[DatasetSubTypes.VIEW if table.is_view else DatasetSubTypes.TABLE]),
         _properties(table, dataset, region),
-        schema_metadata(table, dataset, diagnostics),
+        schema_metadata(dataset, schema_fields(table, diagnostics)) if table.columns is not None else None,
         _view_properties(table),
         _platform_instance(dataset),
         _ownership(table) if include_owner else None,
     )
-    urn = dataset_urn(dataset, env)
-    for aspect in aspects:
-        if aspect is not None:
-            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+    yield from MetadataChangeProposalWrapper.construct_many(
+        entityUrn=dataset_urn(dataset, env), aspects=[aspect for aspect in aspects if aspect is not None]
+    )
 
 
-def location_proposals(dataset: Dataset, *, env: str, primary: bool) -> Iterator[MetadataChangeProposalWrapper]:
-    """An S3 location (or a dataset of another platform) that is only an end of lineage edges.
+def open_proposals(
+    dataset: Dataset, fields: list[SchemaFieldClass], *, env: str
+) -> Iterator[MetadataChangeProposalWrapper]:
+    """An S3 location, or a table of a warehouse whose catalog is not read, with the `fields` that lineage names.
 
-    Where no other source describes it, set `primary`: a status, a name and its platform make it a node of the lineage
-    graph (the UI hides datasets that do not exist). Where DataHub's `s3` source (or the database's own) runs, leave it
-    out: then nothing is said, the edges meet what that source emits, and its properties are not overwritten.
+    A status, a name and its platform make it a node of DataHub's lineage graph, which hides datasets that do not
+    exist; the fields let the graph draw column edges, which it hides where a dataset's schema lacks the field.
     """
-    if not primary:
-        return
-    uri = f"s3://{dataset.name}" if dataset.platform == "s3" else None
-    aspects: tuple[_Aspect | None, ...] = (
+    on_s3 = dataset.platform == "s3"
+    aspects: tuple[_Aspect, ...] = (
         StatusClass(removed=False),
-        DatasetPropertiesClass(name=dataset.name.rsplit("/", 1)[-1], qualifiedName=uri),
+        DatasetPropertiesClass(
+            name=dataset.name.rpartition("/" if on_s3 else ".")[2],
+            qualifiedName=f"s3://{dataset.name}" if on_s3 else dataset.name,
+        ),
         _platform_instance(dataset),
     )
-    urn = dataset_urn(dataset, env)
-    for aspect in aspects:
-        if aspect is not None:
-            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+    yield from MetadataChangeProposalWrapper.construct_many(entityUrn=dataset_urn(dataset, env), aspects=aspects)
+    yield from schema_proposals(dataset, fields, env=env)
+
+
+def schema_proposals(
+    dataset: Dataset, fields: list[SchemaFieldClass], *, env: str
+) -> Iterator[MetadataChangeProposalWrapper]:
+    """The schema of a dataset whose catalog does not list its columns; nothing where no field is known."""
+    if fields:
+        yield MetadataChangeProposalWrapper(
+            entityUrn=dataset_urn(dataset, env), aspect=schema_metadata(dataset, fields)
+        )
 
 
 def _properties(table: Table, dataset: Dataset, region: str) -> DatasetPropertiesClass:

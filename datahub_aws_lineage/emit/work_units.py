@@ -27,6 +27,12 @@ def described(proposals: Iterable[MetadataChangeProposalWrapper]) -> WorkUnits:
         yield proposal.as_workunit()
 
 
+def mentioned(proposals: Iterable[MetadataChangeProposalWrapper]) -> WorkUnits:
+    """Of entities that only lineage names: what is not named any more may be there all the same, so it stays."""
+    for proposal in proposals:
+        yield proposal.as_workunit(is_primary_source=False)
+
+
 def lineage_unit(proposal: MetadataChangeProposalWrapper, *, described: bool, incremental: bool) -> MetadataWorkUnit:
     """Lineage of a dataset. Where another source describes it, the lineage must not make it ours to remove."""
     aspect = proposal.aspect

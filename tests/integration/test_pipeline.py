@@ -183,6 +183,32 @@ def test_s3_locations_are_nodes_unless_another_source_describes_them(account: Sm
     assert described(run(account, include_s3_datasets=False)) == set()
 
 
+def test_tables_that_only_a_log_names_are_nodes_unless_another_source_describes_them(
+    account: SmallAccount, log: Path
+) -> None:
+    copied = "CREATE TABLE public.copied AS SELECT m.id, m.net * 2 AS twice FROM public.mistake m"
+    log.write_text(f'{REDSHIFT_LOG}4,"{copied}",2026-03-02 06:00:00,dev,alice,78,success\n')
+
+    def described(**settings: Any) -> dict[str, list[str]]:
+        warehouse = {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}], **settings}
+        ingested = run(account, redshift=[warehouse])
+        schemas = ingested.aspects("schemaMetadata")
+        return {
+            short(urn): [field["fieldPath"] for field in schemas.get(urn, {"fields": ()})["fields"]]
+            for urn in ingested.aspects("status")
+            if "dataPlatform:redshift," in urn
+        }
+
+    assert described() == {
+        "redshift dev.public.copied": ["id", "twice"],
+        "redshift dev.public.landing": [],
+        "redshift dev.public.mistake": ["id", "net"],
+        "redshift dev.public.report": [],
+    }
+    assert "redshift exported.dev.public.copied" in described(platform_instance="exported")
+    assert described(include_log_tables=False) == {}
+
+
 def test_a_denied_part_does_not_stop_the_others(account: SmallAccount) -> None:
     account.denied = {"athena:ListQueryExecutions"}
     ingested = run(account)

@@ -10,7 +10,7 @@ import pytest
 import requests
 from datahub.ingestion.run.pipeline import Pipeline
 from metadata_server import TOKEN, MetadataService, metadata_service
-from small_account import DAILY, INSERT_DAILY, ORDERS, WINDOW, SmallAccount, account, short
+from small_account import DAILY, INSERT_DAILY, ORDERS, REDSHIFT_LOG, WINDOW, SmallAccount, account, short
 
 __all__ = ["account"]
 
@@ -48,6 +48,9 @@ def test_everything_arrives_and_is_valid(service: MetadataService, account: Smal
         "glue sales.orders",
         "glue sales.daily",
         "glue sales.v_daily",
+        "s3 lake/orders",
+        "s3 lake/daily",
+        "s3 exchange/daily",
     }
     patches = service.aspects("upstreamLineage")
     assert {short(urn) for urn in patches} >= {"glue sales.daily", "s3 exchange/daily"}
@@ -59,10 +62,23 @@ def test_a_table_that_is_gone_is_removed_by_the_next_run(service: MetadataServic
     stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
     ingest(service, account.record(), **stateful).raise_from_status()
     assert removed(service) == set()
-    account.tables, account.statements = [ORDERS, DAILY], [INSERT_DAILY]
+    account.tables = [ORDERS, DAILY]
     ingest(service, account.record(), **stateful).raise_from_status()
-    assert removed(service) == {"glue sales.v_daily", "s3 exchange/daily"}
+    assert removed(service) == {"glue sales.v_daily"}
     assert service.refused == []
+
+
+def test_what_only_older_statements_name_stays(service: MetadataService, account: SmallAccount, tmp_path: Path) -> None:
+    """Their lineage stays as well; that the window has moved on says nothing of `s3://exchange/daily`."""
+    log = tmp_path / "redshift.csv"
+    log.write_text(REDSHIFT_LOG)
+    stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
+    warehouse = {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}]}
+    ingest(service, account.record(), redshift=[warehouse], **stateful).raise_from_status()
+    assert {"s3 exchange/daily", "redshift dev.public.landing"} <= {short(urn) for urn in service.aspects("status")}
+    account.statements = [INSERT_DAILY]
+    ingest(service, account.record(), **stateful).raise_from_status()
+    assert removed(service) == set()
 
 
 def test_after_a_failed_listing_nothing_is_removed(service: MetadataService, account: SmallAccount) -> None:

@@ -17,6 +17,7 @@ from emit_samples import (
     PUBLIC,
     REGION,
     REPORT,
+    REPORT_SET,
     S3_SET,
     SALES,
     TABLES,
@@ -26,10 +27,10 @@ from emit_samples import (
 from strict_schema import assert_valid
 
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
+from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, table_proposals
+from datahub_aws_lineage.emit.schemas import open_field
 from datahub_aws_lineage.emit.urns import container_key
 from datahub_aws_lineage.model.catalog import Database, LinkTarget, Table
-from datahub_aws_lineage.model.names import Dataset
 
 
 def described(table: Table, *, include_owner: bool = False) -> dict[str, Any]:
@@ -124,19 +125,29 @@ def test_owners_only_when_asked_for() -> None:
     assert "ownership" not in described(TOTALS, include_owner=True)
 
 
-def test_a_bare_location_is_described_only_where_no_other_source_does() -> None:
-    aspects = by_name(list(location_proposals(S3_SET, env="PROD", primary=True)))
-    assert set(aspects) == {"status", "datasetProperties", "dataPlatformInstance"}
+def test_a_location_is_described_by_what_lineage_knows_of_it() -> None:
+    field = open_field("id", None)
+    aspects = by_name(list(open_proposals(S3_SET, [field], env="PROD")))
+    assert set(aspects) == {"status", "datasetProperties", "dataPlatformInstance", "schemaMetadata"}
     assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
         "orders",
         "s3://lake/sales/orders",
     )
-    assert list(location_proposals(S3_SET, env="PROD", primary=False)) == []
+    assert aspects["schemaMetadata"].schemaName == "lake/sales/orders"
+    assert aspects["schemaMetadata"].fields == [field]
 
 
-def test_a_foreign_dataset_that_is_only_an_endpoint_has_no_uri() -> None:
-    aspects = by_name(list(location_proposals(Dataset("mysql", "shop.orders", "x"), env="PROD", primary=True)))
-    assert aspects["datasetProperties"].qualifiedName is None
+def test_a_location_of_unknown_columns_has_no_schema() -> None:
+    assert "schemaMetadata" not in by_name(list(open_proposals(S3_SET, [], env="PROD")))
+    assert list(schema_proposals(S3_SET, [], env="PROD")) == []
+
+
+def test_a_table_that_only_a_log_names() -> None:
+    aspects = by_name(list(open_proposals(REPORT_SET, [], env="PROD")))
+    assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
+        "report",
+        "dev.public.report",
+    )
 
 
 def test_glue_databases() -> None:

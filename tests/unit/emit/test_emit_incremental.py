@@ -30,7 +30,7 @@ from datahub.metadata.schema_classes import (
 from emit_samples import DATASETS, LINEAGES, REPORT_SET, TABLES, Notes, masked
 from strict_schema import assert_valid, problems
 
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 from datahub_aws_lineage.emit.urns import dataset_urn
 from datahub_aws_lineage.model.lineage import DatasetLineage
