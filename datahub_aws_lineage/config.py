@@ -251,6 +251,11 @@ class AwsLineageConfig(
     query_pattern: AllowDenyPattern = Field(
         default_factory=AllowDenyPattern.allow_all, description="Statements that count, by their text."
     )
+    include_catalog_metadata: bool = Field(
+        default=True,
+        description="Describe the tables and databases of the catalogs that are read: properties, schema, view text. "
+        "Set to false where DataHub's `glue` and `redshift` sources describe them; lineage and queries remain.",
+    )
     include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
     include_s3_datasets: bool = Field(
         default=True,
@@ -327,6 +332,14 @@ class AwsLineageConfig(
                     f"aws_config.{', aws_config.'.join(unused)}: no effect, because snapshot replays a recording "
                     "and AWS is never called; remove it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_remove(self) -> Self:
+        if not self.include_catalog_metadata:
+            _reject_unused(
+                self, ("stateful_ingestion",), "include_catalog_metadata is false: nothing is this source's own"
+            )
         return self
 
     @model_validator(mode="after")

@@ -87,13 +87,14 @@ class Run:
                 yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
 
     def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
-        """Containers and datasets of one catalog, put into the index on the way."""
+        """Containers and datasets of one catalog, which are put into the index on the way."""
         gaps_before = self._diagnostics.gaps
         catalogs: dict[str, str | None] = {}
         for database in reader.read_databases():
             self._index.add_database(database, warehouse)
             catalogs.setdefault(database.catalog, database.catalog_id)
-            yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
+            if self._config.include_catalog_metadata:
+                yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
         for table in reader.read_tables():
             yield from self._table(table, warehouse)
         sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
@@ -110,9 +111,10 @@ class Run:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
         self._schemas.add(dataset, table, self._location(table))
-        self._described.add(dataset)
-        env, region = self._config.env, self._region
-        yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
+        if self._config.include_catalog_metadata:
+            self._described.add(dataset)
+            env, region = self._config.env, self._region
+            yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
 
     def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
         if table.platform == "redshift":

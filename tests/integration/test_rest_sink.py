@@ -90,10 +90,24 @@ def test_after_a_failed_listing_nothing_is_removed(service: MetadataService, acc
     assert removed(service) == set()
 
 
-def test_lineage_of_another_sources_dataset_does_not_make_it_ours(
+def test_beside_datahubs_own_sources_only_lineage_and_queries_are_told(
     service: MetadataService, account: SmallAccount
 ) -> None:
-    """`exchange/daily` gets lineage and no status, and when the lineage ends it is not removed."""
+    ingest(service, account.record(), include_catalog_metadata=False, include_s3_datasets=False).raise_from_status()
+    entities: dict[str, set[str]] = {}
+    for proposal in service.proposals:
+        entities.setdefault(str(proposal.entityType), set()).add(str(proposal.aspectName))
+    assert entities == {
+        "dataset": {"upstreamLineage"},
+        "query": {"queryProperties", "querySubjects", "dataPlatformInstance", "status"},
+    }
+    assert service.refused == []
+
+
+def test_a_location_that_another_source_describes_gets_lineage_and_nothing_else(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    """With its lineage gone, it is not removed either."""
     recipe = {
         "include_s3_datasets": False,
         "stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0},

@@ -90,6 +90,10 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         ({"redshift": [{**SERVERLESS, "databases": []}]}, "redshift.0.databases"),
         ({"athena": {"catalogs": {"AwsDataCatalog": {"platform": "glue"}}}}, "needs no entry"),
         ({"athena": {"catalogs": {"L": {"platform": "a"}, "l": {"platform": "b"}}}}, "differ only in case"),
+        (
+            {"include_catalog_metadata": False, "stateful_ingestion": {"enabled": True}},
+            "stateful_ingestion: no effect, because include_catalog_metadata is false",
+        ),
         ({"start_time": "2026-02-02T00:00:00Z", "end_time": "2026-02-01T00:00:00Z"}, "is not before end_time"),
         ({"query_text": "some"}, "query_text"),
         ({"env": "MOON"}, "env must be one of"),
