@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, 
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
+from datahub_aws_lineage.emit.urns import is_accepted
 from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit, mentioned
 from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
@@ -54,6 +55,7 @@ class Run:
         self._schemas = SchemaIndex(self._diagnostics)
         self._containers = Containers(env=config.env, region=self._region)
         self._described: set[Dataset] = set()
+        self._acceptance: dict[Dataset, bool] = {}
         self._views: list[tuple[Table, str | None]] = []
 
     def work_units(self) -> WorkUnits:
@@ -111,7 +113,7 @@ class Run:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
         self._schemas.add(dataset, table, self._location(table))
-        if self._config.include_catalog_metadata:
+        if self._config.include_catalog_metadata and self._is_accepted(dataset):
             self._described.add(dataset)
             env, region = self._config.env, self._region
             yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
@@ -189,7 +191,7 @@ class Run:
             mask=mask_literals,
             include_column_lineage=self._config.include_column_lineage,
         )
-        lineages = list(self._history.lineages())
+        lineages = list(self._accepted(self._history.lineages()))
         self._schemas.learn(lineages)
         yield from self._open_datasets(lineages)
         for lineage in lineages:
@@ -201,6 +203,21 @@ class Run:
                     described=lineage.downstream in self._described,
                     incremental=self._config.incremental_lineage,
                 )
+
+    def _accepted(self, lineages: Iterable[DatasetLineage]) -> Iterator[DatasetLineage]:
+        """Without datasets whose names are too long for DataHub."""
+        for lineage in lineages:
+            if self._is_accepted(lineage.downstream):
+                edges = tuple(edge for edge in lineage.edges if self._is_accepted(edge.upstream))
+                columns = tuple(edge for edge in lineage.columns if self._is_accepted(edge.upstream))
+                yield replace(lineage, edges=edges, columns=columns)
+
+    def _is_accepted(self, dataset: Dataset) -> bool:
+        if dataset not in self._acceptance:
+            self._acceptance[dataset] = is_accepted(dataset, self._config.env)
+            if not self._acceptance[dataset]:
+                self._diagnostics.skipped("unsupported", "dataset with a long name", str(dataset))
+        return self._acceptance[dataset]
 
     def _open_datasets(self, lineages: list[DatasetLineage]) -> WorkUnits:
         """What no catalog gives a schema: S3 locations, tables of logs, and links, which are described but for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import quote_plus
 
 from datahub.emitter.mce_builder import (
     make_data_platform_urn,
@@ -20,6 +21,9 @@ from datahub_aws_lineage.model.names import Dataset
 INGESTION_ACTOR = "urn:li:corpuser:_ingestion"
 """Who DataHub names where a log does not say who ran a statement."""
 
+MAX_URN_BYTES = 512
+"""Longest URN of an entity (DataHub documentation, "What is an URN"); URNs of fields may be longer."""
+
 _PARTITIONS = (
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -36,6 +40,12 @@ def dataset_urn(dataset: Dataset, env: str) -> str:
     return make_dataset_urn_with_platform_instance(
         platform=dataset.platform, name=dataset.name, platform_instance=dataset.instance, env=env
     )
+
+
+def is_accepted(dataset: Dataset, env: str) -> bool:
+    """Whether DataHub's server takes a dataset of this name: it measures the URN as Java encodes it for a URL."""
+    encoded = quote_plus(dataset_urn(dataset, env), safe="*").replace("~", "%7E")
+    return len(encoded) <= MAX_URN_BYTES
 
 
 def field_urn(dataset: str, path: str) -> str:

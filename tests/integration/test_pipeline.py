@@ -13,6 +13,7 @@ from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
     ACCOUNT,
     REDSHIFT_LOG,
+    UNLOAD_DAILY,
     WINDOW,
     Ingested,
     SmallAccount,
@@ -207,6 +208,14 @@ def test_tables_that_only_a_log_names_are_nodes_unless_another_source_describes_
     }
     assert "redshift exported.dev.public.copied" in described(platform_instance="exported")
     assert described(include_log_tables=False) == {}
+
+
+def test_a_location_whose_name_is_too_long_for_datahub_costs_its_own_edges_alone(account: SmallAccount) -> None:
+    deep = "/".join(["a-folder-within-a-folder"] * 18)
+    account.statements.append(UNLOAD_DAILY.replace("exchange/daily", f"exchange/{deep}"))
+    ingested = run(account)
+    assert len(ingested.upstreams()) == 4
+    assert ingested.report.skipped.counts["dataset with a long name: unsupported"] == 1
 
 
 def test_a_denied_part_does_not_stop_the_others(account: SmallAccount) -> None:

@@ -89,7 +89,7 @@ def test_what_is_right_passes(aspect: _Aspect) -> None:
         (proposal(StatusClass(), "urn:li:dataset:(urn:li:dataPlatform:glue,sales.totals)"), "no URN"),
         (proposal(StatusClass(), TARGET.replace("PROD", "PRODUCTION")), "unknown environment"),
         (proposal(StatusClass(), TARGET.replace("glue", "gleu")), "unknown platform"),
-        (proposal(StatusClass(), TARGET.replace("totals", "t" * 500)), "longer than 512 bytes"),
+        (proposal(StatusClass(), TARGET.replace("totals", "t" * 440)), "longer than 512 bytes"),
         (proposal(StatusClass(), "urn:li:container:sales"), "no GUID"),
         (proposal(DataPlatformInstanceClass(TARGET)), "is no dataPlatform"),
         (proposal(DataPlatformInstanceClass("glue")), "no URN: 'glue'"),
