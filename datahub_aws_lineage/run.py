@@ -27,7 +27,7 @@ from datahub_aws_lineage.model.catalog import Database, Table
 from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresolved
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
-from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
+from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, well_formed
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
@@ -149,7 +149,7 @@ class Run:
             with self._part(history.label):
                 for record in history.reader.read_queries():
                     if self._counts(record):
-                        yield Logged(replace(record, text=mask_text(record.text)), history.warehouse)
+                        yield Logged(replace(record, text=mask_text(well_formed(record.text))), history.warehouse)
 
     def _counts(self, record: QueryRecord) -> bool:
         users, texts = self._config.user_pattern, self._config.query_pattern
@@ -285,7 +285,7 @@ def _without_secrets(table: Table) -> Table:
     return replace(
         table,
         parameters={name: str(mask_member(name, value)) for name, value in table.parameters.items()},
-        view=replace(view, sql=mask_text(view.sql)) if view is not None else None,
+        view=replace(view, sql=mask_text(well_formed(view.sql))) if view is not None else None,
     )
 
 

@@ -158,7 +158,7 @@ class AthenaHistoryReader:
         if status.get("State") != "SUCCEEDED":
             self._diagnostics.skipped("failed_statement", "athena query", f"{query_id}: {status.get('State')}")
             return None
-        truncated = len(text.encode()) >= TEXT_LIMIT
+        truncated = len(text.encode("utf-8", "surrogatepass")) >= TEXT_LIMIT
         if truncated:
             self._diagnostics.truncated("athena query text", query_id)
         self._diagnostics.seen("athena queries")

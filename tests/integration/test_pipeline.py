@@ -12,6 +12,7 @@ from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
 from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
     ACCOUNT,
+    INSERT_DAILY,
     REDSHIFT_LOG,
     UNLOAD_DAILY,
     WINDOW,
@@ -20,6 +21,7 @@ from small_account import (
     account,
     ingest,
     short,
+    view,
 )
 from strict_schema import assert_valid_file
 
@@ -78,6 +80,17 @@ def test_catalog_views_and_history_become_one_graph(account: SmallAccount) -> No
         ("exchange/daily.total", "sales.daily.total", "DIRECT:IDENTITY"),
         ("sales.orders.amount", "lake/orders.amount", "DIRECT:IDENTITY"),
     } <= column_edges(ingested)
+
+
+@pytest.mark.parametrize("odd", ["\ud83d", "\x00", "\x1b", "\ufeff", "\U0001f600"])
+def test_texts_of_any_characters_arrive(account: SmallAccount, odd: str) -> None:
+    account.statements = [INSERT_DAILY.replace("void", odd)]
+    account.tables.append(
+        view("odd", f"SELECT '{odd}' AS x, total FROM sales.daily", {"x": "string", "total": "double"})
+    )
+    ingested = run(account)
+    assert not ingested.report.failures
+    assert {"glue sales.daily", "glue sales.odd"} <= ingested.upstreams().keys()
 
 
 def test_golden(account: SmallAccount) -> None:
