@@ -89,6 +89,7 @@ def schema_fields(table: Table, diagnostics: Diagnostics | None = None) -> list[
 def field_paths(table: Table) -> Mapping[str, str]:
     """Lower-case dotted path to the simple field path as the schema spells it, for columns and all nested fields.
 
+    >>> from datahub_aws_lineage.model.names import TableName
     >>> field_paths(Table("glue", TableName("awsdatacatalog", "s", "t"), (Column("user", "struct<City:string>"),)))
     {'user': 'user', 'user.city': 'user.City'}
     """
