@@ -281,12 +281,12 @@ def _naming(config: AwsLineageConfig) -> Naming:
 
 def _without_secrets(table: Table) -> Table:
     """Keys and passwords stand in parameters (of connectors) and in SQL (COPY … CREDENTIALS); none is passed on."""
+    parameters = {name: str(mask_member(name, value)) for name, value in table.parameters.items()}
     view = table.view
-    return replace(
-        table,
-        parameters={name: str(mask_member(name, value)) for name, value in table.parameters.items()},
-        view=replace(view, sql=mask_text(well_formed(view.sql))) if view is not None else None,
-    )
+    if view is not None:
+        original = mask_text(well_formed(view.original)) if view.original else None
+        view = replace(view, sql=mask_text(well_formed(view.sql)), original=original)
+    return replace(table, parameters=parameters, view=view)
 
 
 def _cut(record: QueryRecord) -> Statement:

@@ -12,9 +12,6 @@ from datahub.metadata.schema_classes import (
     ContainerClass,
     DataPlatformInstanceClass,
     DatasetPropertiesClass,
-    OwnerClass,
-    OwnershipClass,
-    OwnershipTypeClass,
     SchemaFieldClass,
     StatusClass,
     SubTypesClass,
@@ -30,9 +27,8 @@ from datahub_aws_lineage.emit.urns import (
     glue_arn,
     platform_instance_urn,
     platform_urn,
-    user_urn,
 )
-from datahub_aws_lineage.model.catalog import Table
+from datahub_aws_lineage.model.catalog import LinkTarget, Table
 from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.ports import Diagnostics
 
@@ -44,7 +40,6 @@ def table_proposals(
     env: str,
     region: str,
     diagnostics: Diagnostics,
-    include_owner: bool = False,
 ) -> Iterator[MetadataChangeProposalWrapper]:
     """The aspects that describe a catalog table or view; `dataset` is what the resolver names it.
 
@@ -58,7 +53,6 @@ def table_proposals(
         schema_metadata(dataset, schema_fields(table, diagnostics)) if table.columns is not None else None,
         _view_properties(table),
         _platform_instance(dataset),
-        _ownership(table) if include_owner else None,
     )
     yield from MetadataChangeProposalWrapper.construct_many(
         entityUrn=dataset_urn(dataset, env), aspects=[aspect for aspect in aspects if aspect is not None]
@@ -119,33 +113,37 @@ def _qualified_name(table: Table, dataset: Dataset, region: str) -> str | None:
 def _custom_properties(table: Table) -> dict[str, str]:
     """The catalog's parameters as they are; what this package adds goes by the names that DataHub's sources use.
 
-    Those are Glue's own spelling (`Location`, as in the API) and lower case for Redshift.
+    Those are Glue's own spelling (`Location`, as in the API) and lower case for Redshift. The owner is told here, and
+    not as DataHub's ownership, which people maintain.
     """
-    glue = table.platform == "glue"
-    added = {
-        "Location" if glue else "location": table.location,
-        "TableType" if glue else "table_type": table.table_type,
-        "TableFormat" if glue else "table_format": table.format if table.format != "redshift" else None,
-    }
+    if table.platform == "redshift":
+        added = {"location": table.location, "table_type": table.table_type, "owner": table.owner}
+    else:
+        stored = not table.is_view and table.link is None
+        added = {
+            "Location": table.location,
+            "TableType": table.table_type,
+            "TableFormat": table.format if stored else None,
+            "Owner": table.owner,
+            "TargetTable": _target(table.link) if table.link else None,
+        }
     return {**table.parameters, **{name: value for name, value in added.items() if value}}
 
 
+def _target(link: LinkTarget) -> str:
+    return f"{link.catalog_id}:{link.database}.{link.table}"
+
+
 def _view_properties(table: Table) -> ViewPropertiesClass | None:
-    if table.view is None:
+    view = table.view
+    if view is None:
         return None
-    return ViewPropertiesClass(materialized=table.view.materialized, viewLogic=table.view.sql, viewLanguage="SQL")
+    return ViewPropertiesClass(materialized=view.materialized, viewLogic=view.original or view.sql, viewLanguage="SQL")
 
 
 def _platform_instance(dataset: Dataset) -> DataPlatformInstanceClass:
     instance = platform_instance_urn(dataset.platform, dataset.instance) if dataset.instance else None
     return DataPlatformInstanceClass(platform=platform_urn(dataset.platform), instance=instance)
-
-
-def _ownership(table: Table) -> OwnershipClass | None:
-    if not table.owner:
-        return None
-    kind = OwnershipTypeClass.DATAOWNER if table.platform == "glue" else OwnershipTypeClass.TECHNICAL_OWNER
-    return OwnershipClass(owners=[OwnerClass(owner=user_urn(table.owner), type=kind)])
 
 
 def _timestamp(moment: datetime | None) -> TimeStampClass | None:

@@ -85,6 +85,15 @@ def _fill(glue: Any) -> None:
         ViewOriginalText=f"/* Presto View: {encoded} */",
         ViewExpandedText="/* Presto View */",
     )
+    _table(
+        glue,
+        "sales",
+        "spark_view",
+        [("id", "bigint")],
+        TableType="VIRTUAL_VIEW",
+        ViewOriginalText="SELECT id FROM orders",
+        ViewExpandedText="SELECT `orders`.`id` FROM `sales`.`orders`",
+    )
     target = {"CatalogId": "888888888888", "DatabaseName": "remote", "Name": "fx"}
     glue.create_table(DatabaseName="sales", TableInput={"Name": "fx_link", "TargetTable": target})
 

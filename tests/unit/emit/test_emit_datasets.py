@@ -33,7 +33,7 @@ from datahub_aws_lineage.emit.urns import container_key
 from datahub_aws_lineage.model.catalog import Database, LinkTarget, Table
 
 
-def described(table: Table, *, include_owner: bool = False) -> dict[str, Any]:
+def described(table: Table) -> dict[str, Any]:
     proposals = list(
         table_proposals(
             table,
@@ -41,7 +41,6 @@ def described(table: Table, *, include_owner: bool = False) -> dict[str, Any]:
             env="PROD",
             region=REGION,
             diagnostics=Notes(),
-            include_owner=include_owner,
         )
     )
     return by_name(proposals)
@@ -71,6 +70,7 @@ def test_properties_of_a_glue_table() -> None:
         "Location": "s3://lake/sales/orders/",
         "TableType": "EXTERNAL_TABLE",
         "TableFormat": "hive",
+        "Owner": "hadoop",
     }
     assert properties.created.time == int(EARLIER.timestamp() * 1000)
     assert properties.lastModified.time - properties.created.time == 24 * 3600 * 1000
@@ -89,7 +89,11 @@ def test_a_table_of_an_unknown_account_has_no_arn() -> None:
 def test_properties_of_a_redshift_table() -> None:
     aspects = described(replace(REPORT, table_type="TABLE", parameters={"dist_style": "EVEN"}))
     assert aspects["datasetProperties"].qualifiedName == "dev.public.report"
-    assert aspects["datasetProperties"].customProperties == {"dist_style": "EVEN", "table_type": "TABLE"}
+    assert aspects["datasetProperties"].customProperties == {
+        "dist_style": "EVEN",
+        "table_type": "TABLE",
+        "owner": "awsuser",
+    }
     assert aspects["dataPlatformInstance"].instance == (
         "urn:li:dataPlatformInstance:(urn:li:dataPlatform:redshift,warehouse)"
     )
@@ -117,12 +121,9 @@ def test_a_link_without_columns_has_no_schema() -> None:
     assert "schemaMetadata" not in described(LINKED)
 
 
-def test_owners_only_when_asked_for() -> None:
-    assert "ownership" not in described(ORDERS)
-    owner = described(ORDERS, include_owner=True)["ownership"].owners[0]
-    assert (owner.owner, owner.type) == ("urn:li:corpuser:hadoop", "DATAOWNER")
-    assert described(REPORT, include_owner=True)["ownership"].owners[0].type == "TECHNICAL_OWNER"
-    assert "ownership" not in described(TOTALS, include_owner=True)
+def test_a_link_says_where_it_leads_and_neither_it_nor_a_view_has_a_format() -> None:
+    assert described(LINKED)["datasetProperties"].customProperties == {"TargetTable": "210987654321:sales.orders"}
+    assert described(TOTALS)["datasetProperties"].customProperties == {"TableType": "VIRTUAL_VIEW"}
 
 
 def test_a_location_is_described_by_what_lineage_knows_of_it() -> None:
