@@ -189,6 +189,16 @@ def test_a_link_leads_to_the_instance_of_its_owner(account: SmallAccount) -> Non
     assert ingested.upstreams()["glue sales.fx_link"] == {"glue treasury.shared.fx"}
 
 
+def test_a_link_to_a_table_of_the_same_name_says_how_to_tell_them_apart(account: SmallAccount) -> None:
+    target = {"CatalogId": "999999999999", "DatabaseName": "sales", "Name": "fx"}
+    account.tables.append({"Name": "fx", "DatabaseName": "sales", "CatalogId": ACCOUNT, "TargetTable": target})
+    ingested = run(account)
+    assert "glue sales.fx" not in ingested.upstreams()
+    assert ingested.report.skipped.counts["resource link: unsupported"] == 1
+    mapped = run(account, glue={"platform_instance_map": {"999999999999": "treasury"}})
+    assert mapped.upstreams()["glue sales.fx"] == {"glue treasury.sales.fx"}
+
+
 def test_s3_locations_are_nodes_unless_another_source_describes_them(account: SmallAccount) -> None:
     def described(ingested: Ingested) -> set[str]:
         return {short(urn) for urn in ingested.aspects("status") if "dataPlatform:s3," in urn}
