@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 from datahub.emitter.serialization_helper import post_json_transform
 from datahub.metadata.schema_classes import (
@@ -26,11 +27,11 @@ CONFIG = {
     "statefulIngestionCapable": True,
     "supportsImpactAnalysis": True,
     "patchCapable": True,
-    "versions": {"acryldata/datahub": {"version": "v1.2.0", "commit": "0"}},
     "datahub": {"serverType": "prod"},
 }
 
 TOKEN = "loopback-token"
+OPENAPI = "/openapi/v3/entity/"
 
 
 @dataclass
@@ -38,6 +39,7 @@ class MetadataService:
     """What was received. `refused` maps a proposal that was answered with 422 to what is wrong with it."""
 
     url: str = ""
+    version: str = "v1.2.0"
     proposals: list[MetadataChangeProposalClass] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
@@ -83,6 +85,33 @@ def metadata_service() -> Iterator[MetadataService]:
         server.server_close()
 
 
+def _proposals(path: str, method: str, body: Any) -> list[dict[str, Any]] | None:
+    """What one call brings; None where it is no call that brings proposals."""
+    if path == "/aspects?action=ingestProposal":
+        return [body["proposal"]]
+    if path == "/aspects?action=ingestProposalBatch":
+        return list(body["proposals"])
+    return list(_from_openapi(path, method, body)) if path.startswith(OPENAPI) else None
+
+
+def _from_openapi(path: str, method: str, body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The proposals of one call, in the form that they have elsewhere: entities, each with its aspects by name."""
+    patch = method == "PATCH"
+    for entity in body:
+        for name in entity.keys() - {"urn"}:
+            value = entity[name]["value"]
+            yield {
+                "entityType": urlsplit(path).path.removeprefix(OPENAPI),
+                "entityUrn": entity["urn"],
+                "changeType": "PATCH" if patch else "UPSERT",
+                "aspectName": name,
+                "aspect": {
+                    "value": json.dumps(value["patch"] if patch else value),
+                    "contentType": "application/json-patch+json" if patch else "application/json",
+                },
+            }
+
+
 def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -90,7 +119,8 @@ def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if self.path == "/config":
-                self._answer(200, CONFIG)
+                versions = {"acryldata/datahub": {"version": service.version, "commit": "0"}}
+                self._answer(200, {**CONFIG, "versions": versions})
             else:
                 self._unknown()
 
@@ -98,16 +128,18 @@ def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 self._answer(401, {"message": "no token"})
-            elif self.path == "/aspects?action=ingestProposal":
-                self._take([body["proposal"]])
-            elif self.path == "/aspects?action=ingestProposalBatch":
-                self._take(body["proposals"])
             elif self.path == "/aspects?action=getTimeseriesAspectValues":
                 self._answer(200, {"value": {"values": service.last_checkpoint(body["urn"])}})
             else:
-                self._unknown()
+                self._take(_proposals(self.path, self.command, body))
 
-        def _take(self, written: list[dict[str, Any]]) -> None:
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def _take(self, written: list[dict[str, Any]] | None) -> None:
+            if written is None:
+                self._unknown()
+                return
             found = [problem for one in written for problem in service.take(one)]
             self._answer(422 if found else 200, {"message": found} if found else {"value": written[0]["entityUrn"]})
 

@@ -22,11 +22,15 @@ def service() -> Iterator[MetadataService]:
 
 
 def ingest(service: MetadataService, snapshot: Path, **recipe: Any) -> Pipeline:
+    return ingest_through({"mode": "SYNC"}, service, snapshot, recipe)
+
+
+def ingest_through(sink: dict[str, str], service: MetadataService, snapshot: Path, recipe: dict[str, Any]) -> Pipeline:
     pipeline = Pipeline.create(
         {
             "pipeline_name": "small-account",
             "source": {"type": "aws-lineage", "config": {"snapshot": str(snapshot), **WINDOW, **recipe}},
-            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, "mode": "SYNC"}},
+            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, **sink}},
         },
         report_to=None,
     )
@@ -40,8 +44,22 @@ def removed(service: MetadataService) -> set[str]:
     return {short(urn) for urn, status in statuses if status.get("removed") and "urn:li:dataJob:" not in urn}
 
 
-def test_everything_arrives_and_is_valid(service: MetadataService, account: SmallAccount) -> None:
-    ingest(service, account.record()).raise_from_status()
+@pytest.mark.parametrize(
+    ("sink", "version"),
+    [
+        ({"mode": "SYNC"}, "v1.2.0"),
+        ({"mode": "ASYNC"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH"}, "v1.2.0"),
+        ({"mode": "SYNC", "endpoint": "OPENAPI"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH", "endpoint": "OPENAPI"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH"}, "v1.7.0"),  # takes patches of more aspects
+    ],
+)
+def test_everything_arrives_and_is_valid(
+    service: MetadataService, account: SmallAccount, sink: dict[str, str], version: str
+) -> None:
+    service.version = version
+    ingest_through(sink, service, account.record(), {}).raise_from_status()
     assert service.refused == []
     assert service.unknown_calls == []
     assert {short(urn) for urn in service.aspects("schemaMetadata")} == {
