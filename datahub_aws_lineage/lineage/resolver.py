@@ -130,6 +130,10 @@ class Resolver:
     def redshift_instance(self, warehouse: str | None) -> str | None:
         return self._naming.redshift_instances.get(warehouse)
 
+    def default_instance(self, dialect: Dialect, warehouse: str | None) -> str | None:
+        """The platform instance of what statements name without a catalog of their own."""
+        return self.redshift_instance(warehouse) if dialect == "redshift" else self._naming.glue_instance
+
     def _table(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
         found = self.index.find(name, dialect, warehouse)
         home = found.home

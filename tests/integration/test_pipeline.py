@@ -162,6 +162,13 @@ def test_query_text(account: SmallAccount, query_text: str, literal: str) -> Non
     assert ("void" in str(ingested.proposals)) == (query_text == "full")
 
 
+def test_the_same_text_in_two_accounts_is_two_queries(account: SmallAccount) -> None:
+    """Else the later run would take the Query entity away from the tables of the earlier one."""
+    one, other = (set(run(account, platform_instance=name).aspects("querySubjects")) for name in ("one", "other"))
+    assert one
+    assert one.isdisjoint(other)
+
+
 def test_without_query_text_no_query_is_mentioned(account: SmallAccount) -> None:
     assert "urn:li:query" not in str(run(account, query_text="none").proposals)
 
