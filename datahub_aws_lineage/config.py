@@ -49,6 +49,11 @@ class GlueConfig(ConfigModel):
         default=True,
         description="Read the Glue Data Catalog. Its schemas let `*` and bare columns be resolved.",
     )
+    platform: Literal["glue", "athena"] = Field(
+        default="glue",
+        description="DataHub platform of the catalog's tables: `athena` where DataHub's `athena` source, or its `glue` "
+        "source with that platform, describes them.",
+    )
     catalog_id: str | None = Field(
         default=None, description="Account id of the catalog to read. Default: the account of the credentials."
     )

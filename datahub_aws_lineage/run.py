@@ -78,7 +78,9 @@ class Run:
         with self._part("Glue Data Catalog"):
             reader = self._readers.glue()
             if reader is not None:
-                yield from self._with_browse_paths(self._catalog(reader, None), "glue", self._config)
+                yield from self._with_browse_paths(
+                    self._catalog(reader, None), self._config.glue.platform, self._config
+                )
 
     def _warehouse(self, warehouse: RedshiftConfig) -> WorkUnits:
         with self._part(f"Redshift {warehouse.name}: catalog"):
@@ -96,7 +98,8 @@ class Run:
             self._index.add_database(database, warehouse)
             catalogs.setdefault(database.catalog, database.catalog_id)
             if self._config.include_catalog_metadata:
-                yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
+                place = self._place(database, warehouse)
+                yield from described(self._containers.proposals(database, place.instance, platform=place.platform))
         for table in reader.read_tables():
             yield from self._table(table, warehouse)
         sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
@@ -129,9 +132,10 @@ class Run:
             return None
         return self._resolver.location_dataset(table.location)
 
-    def _instance(self, database: Database, warehouse: str | None) -> str | None:
+    def _place(self, database: Database, warehouse: str | None) -> Dataset:
+        """A dataset as those of the database are, but for its name."""
         name = TableName(database.catalog, database.name, "")
-        return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse).instance
+        return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse)
 
     def _covers(self, name: TableName) -> bool:
         """Whether the recipe's patterns let a table be read."""
@@ -265,6 +269,7 @@ class Run:
 def _naming(config: AwsLineageConfig) -> Naming:
     warehouses = config.redshift
     return Naming(
+        data_catalog_platform=config.glue.platform,
         glue_instance=config.platform_instance,
         glue_instances=config.glue.platform_instance_map,
         redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},

@@ -46,7 +46,7 @@ def table_proposals(
     The container comes first: DataHub derives browse paths from it within the run of proposals of one dataset.
     """
     aspects: tuple[_Aspect | None, ...] = (
-        ContainerClass(container=container_key(table, dataset.instance, env).as_urn()),
+        ContainerClass(container=container_key(table, dataset.instance, env, platform=dataset.platform).as_urn()),
         StatusClass(removed=False),
         SubTypesClass(typeNames=[DatasetSubTypes.VIEW if table.is_view else DatasetSubTypes.TABLE]),
         _properties(table, dataset, region),

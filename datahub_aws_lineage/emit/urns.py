@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from urllib.parse import quote_plus
 
 from datahub.emitter.mce_builder import (
@@ -97,7 +96,7 @@ def aws_partition(region: str) -> str:
     return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
-def database_key(platform: Literal["glue", "redshift"], name: str, instance: str | None, env: str) -> DatabaseKey:
+def database_key(platform: str, name: str, instance: str | None, env: str) -> DatabaseKey:
     """The container of a Glue database or of a Redshift database (not of its schemas)."""
     return DatabaseKey(platform=platform, instance=instance, env=env, backcompat_env_as_instance=True, database=name)
 
@@ -114,9 +113,12 @@ def schema_key(database: str, name: str, instance: str | None, env: str) -> Sche
     )
 
 
-def container_key(item: Database | Table, instance: str | None, env: str) -> ContainerKey:
-    """The container that a database (or Redshift schema) is, or that a table lies in."""
+def container_key(item: Database | Table, instance: str | None, env: str, *, platform: str = "glue") -> ContainerKey:
+    """The container that a database (or Redshift schema) is, or that a table lies in.
+
+    `platform` and `instance` are those of the datasets; that of Redshift's is always the same.
+    """
     catalog, name = (item.catalog, item.name) if isinstance(item, Database) else (item.name.catalog, item.name.database)
     if item.platform == "glue":
-        return database_key("glue", name, instance, env)
+        return database_key(platform, name, instance, env)
     return schema_key(catalog, name, instance, env)

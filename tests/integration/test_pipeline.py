@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from datahub.ingestion.api.source import SourceReport
 from datahub.ingestion.run.pipeline import Pipeline
+from datahub.ingestion.source.sql.sql_utils import gen_database_key
 from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
 from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
@@ -186,6 +187,20 @@ def test_instances_stand_in_the_browse_paths_of_their_own_catalog(account: Small
     assert paths["glue prod-eu.sales.orders"][0]["id"] == instance
     assert all(path[0]["id"] == instance for path in paths.values())
     assert not any("aws-lineage" in str(path) for path in paths.values())
+
+
+def test_tables_are_those_of_datahubs_athena_source_where_the_recipe_says_so(account: SmallAccount) -> None:
+    ingested = run(account, glue={"platform": "athena"}, platform_instance="prod")
+    assert ingested.upstreams() == {
+        "athena prod.sales.orders": {"s3 lake/orders"},
+        "athena prod.sales.daily": {"s3 lake/daily", "athena prod.sales.orders"},
+        "athena prod.sales.v_daily": {"athena prod.sales.daily"},
+        "s3 exchange/daily": {"athena prod.sales.daily"},
+    }
+    database = gen_database_key("sales", "athena", "prod", "PROD").as_urn()
+    assert set(ingested.aspects("containerProperties")) == {database}
+    assert {aspect["container"] for aspect in ingested.aspects("container").values()} == {database}
+    assert "dataPlatform:glue" not in str(ingested.proposals)
 
 
 def test_a_link_leads_to_the_instance_of_its_owner(account: SmallAccount) -> None:
