@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,27 +11,24 @@ from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.chronology import Logged, in_time_order
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, table_proposals
-from datahub_aws_lineage.emit.queries import QueryBuilder
-from datahub_aws_lineage.emit.schema_index import SchemaIndex
-from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
-from datahub_aws_lineage.emit.urns import is_accepted
-from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit, mentioned
+from datahub_aws_lineage.emit.datasets import table_proposals
+from datahub_aws_lineage.emit.stored import Stored
+from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
 from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
-from datahub_aws_lineage.lineage.query_log import dataset_order
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, Table
-from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresolved
+from datahub_aws_lineage.model.lineage import Statement, StatementLineage, Unresolved
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, well_formed
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
+from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
-from datahub_aws_lineage.sql import analyze, fingerprint, mask_literals
+from datahub_aws_lineage.sql import analyze, fingerprint
 
 
 class Run:
@@ -41,7 +38,12 @@ class Run:
     """
 
     def __init__(
-        self, config: AwsLineageConfig, report: AwsLineageReport, clients: Clients, with_browse_paths: BrowsePaths
+        self,
+        config: AwsLineageConfig,
+        report: AwsLineageReport,
+        clients: Clients,
+        with_browse_paths: BrowsePaths,
+        stored: Stored | None,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
         self._region = clients.region
@@ -52,10 +54,8 @@ class Run:
         self._history = History(
             self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
         )
-        self._schemas = SchemaIndex(self._diagnostics)
         self._containers = Containers(env=config.env, region=self._region)
-        self._described: set[Dataset] = set()
-        self._acceptance: dict[Dataset, bool] = {}
+        self._publication = Publication(config, report, stored)
         self._views: list[tuple[Table, str | None]] = []
 
     def work_units(self) -> WorkUnits:
@@ -69,8 +69,7 @@ class Run:
             for table, warehouse_name in self._views:
                 self._apply_view(table, warehouse_name)
         with self._report.new_stage("Lineage"):
-            yield from self._lineage()
-            yield from self._queries()
+            yield from self._publication.work_units(self._history)
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 
@@ -115,9 +114,7 @@ class Run:
         if table.view is not None:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
-        self._schemas.add(dataset, table, self._location(table))
-        if self._config.include_catalog_metadata and self._is_accepted(dataset):
-            self._described.add(dataset)
+        if self._publication.add_table(dataset, table, self._location(table)):
             env, region = self._config.env, self._region
             yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
 
@@ -184,77 +181,8 @@ class Run:
         statements = analyze(table.view.sql, context, self._index.schemas(dialect, warehouse))
         self._report.count_statements(dialect, statements)
         self._history.apply_view(table, statements, warehouse)
-
-    # ---- lineage ----------------------------------------------------------------------------------------------------
-
-    def _lineage(self) -> WorkUnits:
-        builder = UpstreamBuilder(
-            env=self._config.env,
-            schemas=self._schemas,
-            query_text=self._config.query_text,
-            mask=mask_literals,
-            include_column_lineage=self._config.include_column_lineage,
-        )
-        lineages = list(self._accepted(self._history.lineages()))
-        self._schemas.learn(lineages)
-        yield from self._open_datasets(lineages)
-        for lineage in lineages:
-            proposal = builder.proposal(lineage)
-            if proposal is not None:
-                self._report.coverage.add_lineage(lineage)
-                yield lineage_unit(
-                    proposal,
-                    described=lineage.downstream in self._described,
-                    incremental=self._config.incremental_lineage,
-                )
-
-    def _accepted(self, lineages: Iterable[DatasetLineage]) -> Iterator[DatasetLineage]:
-        """Without datasets whose names are too long for DataHub."""
-        for lineage in lineages:
-            if self._is_accepted(lineage.downstream):
-                edges = tuple(edge for edge in lineage.edges if self._is_accepted(edge.upstream))
-                columns = tuple(edge for edge in lineage.columns if self._is_accepted(edge.upstream))
-                yield replace(lineage, edges=edges, columns=columns)
-
-    def _is_accepted(self, dataset: Dataset) -> bool:
-        if dataset not in self._acceptance:
-            self._acceptance[dataset] = is_accepted(dataset, self._config.env)
-            if not self._acceptance[dataset]:
-                self._diagnostics.skipped("unsupported", "dataset with a long name", str(dataset))
-        return self._acceptance[dataset]
-
-    def _open_datasets(self, lineages: list[DatasetLineage]) -> WorkUnits:
-        """What no catalog gives a schema: S3 locations, tables of logs, and links, which are described but for it."""
-        env, schemas = self._config.env, self._schemas
-        ends = {end for lineage in lineages for end in (lineage.downstream, *(edge.upstream for edge in lineage.edges))}
-        for dataset in sorted(ends, key=dataset_order):
-            if dataset in self._described:
-                yield from described(schema_proposals(dataset, schemas.fields_of_same_data(dataset), env=env))
-            elif self._is_known_by_lineage_alone(dataset):
-                fields = schemas.open_fields(dataset) if self._config.include_column_lineage else []
-                yield from mentioned(open_proposals(dataset, fields, env=env))
-
-    def _is_known_by_lineage_alone(self, dataset: Dataset) -> bool:
-        if dataset.platform == "s3":
-            return self._config.include_s3_datasets
-        warehouses = [one for one in self._config.redshift if one.platform_instance == dataset.instance]
-        database = dataset.name.partition(".")[0]
-        return (
-            dataset.platform == "redshift"
-            and any(one.describes_log_tables for one in warehouses)
-            and not any(one.has_data_api and database in one.databases for one in warehouses)
-        )
-
-    def _queries(self) -> WorkUnits:
-        builder = QueryBuilder(
-            env=self._config.env,
-            schemas=self._schemas,
-            diagnostics=self._diagnostics,
-            query_text=self._config.query_text,
-            mask=mask_literals,
-        )
-        for query in self._history.queries():
-            yield from described(builder.proposals(query))
+        if all(isinstance(one.outcome, StatementLineage) and not one.outcome.gaps for one in statements):
+            self._publication.note_understood_view(self._dataset(table, warehouse))
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:

@@ -402,8 +402,9 @@ def _patch_problems(urn: str, aspect_name: str, payload: bytes) -> Iterator[str]
     paths = [str(operation.get("path")) for operation in operations]
     for path in sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) < len(paths) else ():
         yield f"two operations on {path}"
-    upstreams = [_key(path, 2) for path in paths if path.startswith("/upstreams/")]
-    for path in paths:
+    added = [str(operation.get("path")) for operation in operations if operation.get("op") == "add"]
+    upstreams = [_key(path, 2) for path in added if path.startswith("/upstreams/")]
+    for path in added:
         field = _key(path, 5) if path.startswith("/fineGrainedLineages/") else ""
         if upstreams and field and not any(field.startswith(f"urn:li:schemaField:({one},") for one in upstreams):
             yield f"{field} is a field of no upstream"
@@ -425,6 +426,9 @@ def _operation_problems(urn: str, schema: RecordSchema, operation: Mapping[str, 
         return
     if path[0] not in {field.name for field in schema.fields}:
         yield f"{schema.name} has no field {path[0]}"
+    elif operation["op"] == "remove":
+        if len(path) != {"upstreams": 2, "fineGrainedLineages": 5}.get(path[0]):
+            yield f"more or less than one edge is removed: {path}"
     elif path[0] == "fineGrainedLineages":
         yield from _fine_grained_patch_problems(urn, path, operation["value"])
     elif path[0] == "upstreams":

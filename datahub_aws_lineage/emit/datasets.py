@@ -9,10 +9,12 @@ from datahub.emitter.mce_builder import make_ts_millis
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.source.common.subtypes import DatasetSubTypes
 from datahub.metadata.schema_classes import (
+    AuditStampClass,
     ContainerClass,
     DataPlatformInstanceClass,
     DatasetPropertiesClass,
     SchemaFieldClass,
+    SchemaMetadataClass,
     StatusClass,
     SubTypesClass,
     TimeStampClass,
@@ -20,8 +22,10 @@ from datahub.metadata.schema_classes import (
     _Aspect,
 )
 
-from datahub_aws_lineage.emit.schemas import schema_fields, schema_metadata
+from datahub_aws_lineage.emit.schemas import schema_fields, schema_metadata, simple_path
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.urns import (
+    INGESTION_ACTOR,
     container_key,
     dataset_urn,
     glue_arn,
@@ -31,6 +35,9 @@ from datahub_aws_lineage.emit.urns import (
 from datahub_aws_lineage.model.catalog import LinkTarget, Table
 from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.ports import Diagnostics
+
+_OWN_SCHEMA = "columns that lineage names"
+"""Tells a schema of this source's making from one that another source has read."""
 
 
 def table_proposals(
@@ -60,24 +67,49 @@ def table_proposals(
 
 
 def open_proposals(
-    dataset: Dataset, fields: list[SchemaFieldClass], *, env: str
+    dataset: Dataset, fields: list[SchemaFieldClass], stored: StoredDataset | None, *, env: str
 ) -> Iterator[MetadataChangeProposalWrapper]:
     """An S3 location, or a table of a warehouse whose catalog is not read, with the `fields` that lineage names.
 
     A status, a name and its platform make it a node of DataHub's lineage graph, which hides datasets that do not
     exist; the fields let the graph draw column edges, which it hides where a dataset's schema lacks the field.
+
+    What `stored` has stays: properties of another source, and fields that earlier runs or another source know. None
+    says that this could not be found out; then nothing is said that could take its place.
     """
-    on_s3 = dataset.platform == "s3"
-    aspects: tuple[_Aspect, ...] = (
-        StatusClass(removed=False),
-        DatasetPropertiesClass(
-            name=dataset.name.rpartition("/" if on_s3 else ".")[2],
-            qualifiedName=f"s3://{dataset.name}" if on_s3 else dataset.name,
-        ),
-        _platform_instance(dataset),
-    )
+    aspects: list[_Aspect] = [StatusClass(removed=False)]
+    if stored is not None and not stored.described:
+        aspects += [_open_properties(dataset), _platform_instance(dataset)]
+    if stored is not None:
+        aspects += _open_schema(dataset, fields, stored.schema)
     yield from MetadataChangeProposalWrapper.construct_many(entityUrn=dataset_urn(dataset, env), aspects=aspects)
-    yield from schema_proposals(dataset, fields, env=env)
+
+
+def _open_properties(dataset: Dataset) -> DatasetPropertiesClass:
+    on_s3 = dataset.platform == "s3"
+    return DatasetPropertiesClass(
+        name=dataset.name.rpartition("/" if on_s3 else ".")[2],
+        qualifiedName=f"s3://{dataset.name}" if on_s3 else dataset.name,
+    )
+
+
+def _open_schema(
+    dataset: Dataset, fields: list[SchemaFieldClass], stored: SchemaMetadataClass | None
+) -> Iterator[SchemaMetadataClass]:
+    if stored is not None and stored.created.message != _OWN_SCHEMA:
+        further = _not_among(fields, stored.fields)
+        if further:
+            stored.fields = [*stored.fields, *further]
+            yield stored
+    elif fields:
+        schema = schema_metadata(dataset, [*fields, *_not_among(stored.fields if stored else [], fields)])
+        schema.created = AuditStampClass(time=0, actor=INGESTION_ACTOR, message=_OWN_SCHEMA)
+        yield schema
+
+
+def _not_among(fields: list[SchemaFieldClass], others: list[SchemaFieldClass]) -> list[SchemaFieldClass]:
+    known = {simple_path(field).lower() for field in others}
+    return [field for field in fields if simple_path(field).lower() not in known]
 
 
 def schema_proposals(

@@ -67,6 +67,14 @@ class SchemaIndex:
                 self._learn(*upstream, column, downstream)
                 self._learn(*downstream, column, upstream)
 
+    def adopt(self, dataset: Dataset, fields: Iterable[SchemaFieldClass]) -> None:
+        """Spells the columns of an open dataset as DataHub has them already."""
+        paths = [simple_path(field) for field in fields]
+        self._paths[dataset] = {**self._known_paths(dataset), **{path.lower(): path for path in paths}}
+
+    def is_open(self, dataset: Dataset) -> bool:
+        return dataset not in self._tables
+
     def field_path(self, dataset: Dataset, path: str) -> str | None:
         """The field of `path`, else of its nearest known ancestor (`user.address` for `user.address.zip4`).
 

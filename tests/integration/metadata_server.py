@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from datahub.emitter.serialization_helper import post_json_transform
+from datahub.emitter.serialization_helper import post_json_transform, pre_json_transform
 from datahub.metadata.schema_classes import (
     DatahubIngestionCheckpointClass,
     MetadataChangeProposalClass,
+    UpstreamLineageClass,
 )
 from strict_schema import problems
+from upstream_patches import merge
 
 CONFIG = {
     "noCode": "true",
@@ -31,15 +33,20 @@ CONFIG = {
 }
 
 TOKEN = "loopback-token"
+ENTITY = "/entitiesV2/"
 OPENAPI = "/openapi/v3/entity/"
 
 
 @dataclass
 class MetadataService:
-    """What was received. `refused` maps a proposal that was answered with 422 to what is wrong with it."""
+    """What was received. `refused` says what is wrong with proposals that were answered with 422.
+
+    `silent`: it knows nothing of what it has been told.
+    """
 
     url: str = ""
     version: str = "v1.2.0"
+    silent: bool = False
     proposals: list[MetadataChangeProposalClass] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
@@ -62,6 +69,20 @@ class MetadataService:
             for proposal in self.proposals
             if proposal.aspectName == name and proposal.aspect is not None
         }
+
+    def entity(self, urn: str) -> dict[str, Any]:
+        """An entity in the form of `entitiesV2`: its aspects as they stand, patches of lineage applied."""
+        aspects: dict[str, Any] = {}
+        for proposal in self.proposals:
+            if proposal.entityUrn != urn or proposal.aspect is None:
+                continue
+            name, value = str(proposal.aspectName), json.loads(proposal.aspect.value)
+            if proposal.changeType != "PATCH":
+                aspects[name] = value
+            elif name == UpstreamLineageClass.ASPECT_NAME:
+                before = UpstreamLineageClass.from_obj(aspects[name]) if name in aspects else None
+                aspects[name] = pre_json_transform(merge(before, value).to_obj())
+        return {"urn": urn, "aspects": {name: {"value": value} for name, value in aspects.items()}}
 
     def last_checkpoint(self, urn: str) -> list[dict[str, Any]]:
         """The stateful-ingestion checkpoint of a job, in the form of `getTimeseriesAspectValues`."""
@@ -112,17 +133,25 @@ def _from_openapi(path: str, method: str, body: list[dict[str, Any]]) -> Iterato
             }
 
 
+def _read(service: MetadataService, path: str) -> dict[str, Any] | None:
+    if path == "/config":
+        return {**CONFIG, "versions": {"acryldata/datahub": {"version": service.version, "commit": "0"}}}
+    if path.startswith(ENTITY) and not service.silent:
+        return service.entity(unquote(urlsplit(path).path.removeprefix(ENTITY)))
+    return None
+
+
 def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body in one packet: the client's system delays its acknowledgement of halves
 
         def do_GET(self) -> None:
-            if self.path == "/config":
-                versions = {"acryldata/datahub": {"version": service.version, "commit": "0"}}
-                self._answer(200, {**CONFIG, "versions": versions})
-            else:
+            found = _read(service, self.path)
+            if found is None:
                 self._unknown()
+            else:
+                self._answer(200, found)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")

@@ -8,9 +8,30 @@ from typing import Any
 
 import pytest
 import requests
+from datahub.emitter.mcp import MetadataChangeProposalWrapper
+from datahub.emitter.serialization_helper import pre_json_transform
 from datahub.ingestion.run.pipeline import Pipeline
+from datahub.metadata.schema_classes import (
+    DatasetPropertiesClass,
+    DateTypeClass,
+    OtherSchemaClass,
+    SchemaFieldClass,
+    SchemaFieldDataTypeClass,
+    SchemaMetadataClass,
+)
 from metadata_server import TOKEN, MetadataService, metadata_service
-from small_account import DAILY, INSERT_DAILY, ORDERS, REDSHIFT_LOG, WINDOW, SmallAccount, account, short
+from small_account import (
+    DAILY,
+    INSERT_DAILY,
+    ORDERS,
+    REDSHIFT_LOG,
+    UNLOAD_DAILY,
+    WINDOW,
+    SmallAccount,
+    account,
+    short,
+    view,
+)
 
 __all__ = ["account"]
 
@@ -135,6 +156,84 @@ def test_a_location_that_another_source_describes_gets_lineage_and_nothing_else(
     account.statements = [INSERT_DAILY]
     ingest(service, account.record(), **recipe)
     assert not any("dataPlatform:s3," in urn for urn in service.aspects("status"))
+
+
+EXCHANGE = "urn:li:dataset:(urn:li:dataPlatform:s3,exchange/daily,PROD)"
+VIEW = "urn:li:dataset:(urn:li:dataPlatform:glue,sales.v_daily,PROD)"
+
+
+def stored(service: MetadataService, urn: str, aspect: str) -> Any:
+    return service.entity(urn)["aspects"].get(aspect, {}).get("value")
+
+
+def fields(service: MetadataService, urn: str) -> list[str]:
+    return [field["fieldPath"] for field in stored(service, urn, "schemaMetadata")["fields"]]
+
+
+def test_a_view_that_is_defined_anew_loses_its_old_lineage(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record()).raise_from_status()
+    account.tables[2] = view(
+        "v_daily", "SELECT day, amount AS twice FROM sales.orders", {"day": "date", "twice": "double"}
+    )
+    ingest(service, account.record()).raise_from_status()
+    lineage = stored(service, VIEW, "upstreamLineage")
+    assert {short(upstream["dataset"]) for upstream in lineage["upstreams"]} == {"glue sales.orders"}
+    assert {edge["upstreams"][0].rpartition("PROD),")[2] for edge in lineage["fineGrainedLineages"]} == {
+        "day)",
+        "amount)",
+    }
+    assert len(lineage["fineGrainedLineages"]) == 2
+
+
+def test_a_view_keeps_its_lineage_where_a_part_of_the_catalog_was_not_read(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    ingest(service, account.record())
+    before = stored(service, VIEW, "upstreamLineage")
+    account.denied = {"athena:ListQueryExecutions"}
+    account.tables[2] = view("v_daily", "SELECT day FROM sales.orders", {"day": "date"})
+    ingest(service, account.record())
+    kept = {short(upstream["dataset"]) for upstream in stored(service, VIEW, "upstreamLineage")["upstreams"]}
+    assert kept == {short(upstream["dataset"]) for upstream in before["upstreams"]} | {"glue sales.orders"}
+
+
+def test_columns_that_an_earlier_run_named_stay(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record())
+    assert fields(service, EXCHANGE) == ["day", "total"]
+    account.statements = [UNLOAD_DAILY.replace("day, total", "total AS grand")]
+    ingest(service, account.record())
+    assert fields(service, EXCHANGE) == ["grand", "day", "total"]
+
+
+def test_what_another_source_says_of_a_location_stays(service: MetadataService, account: SmallAccount) -> None:
+    properties = DatasetPropertiesClass(name="daily", customProperties={"number_of_files": "7"})
+    day = SchemaFieldClass("Day", SchemaFieldDataTypeClass(DateTypeClass._construct_with_defaults()), "date32")
+    day.description = "as in the files"
+    schema = SchemaMetadataClass("daily", "urn:li:dataPlatform:s3", 0, "", OtherSchemaClass(""), [day])
+    for aspect in (properties, schema):
+        said = MetadataChangeProposalWrapper(entityUrn=EXCHANGE, aspect=aspect)
+        assert service.take(pre_json_transform(said.to_obj())) == []
+    ingest(service, account.record()).raise_from_status()
+    assert stored(service, EXCHANGE, "datasetProperties")["customProperties"] == {"number_of_files": "7"}
+    assert stored(service, EXCHANGE, "schemaMetadata")["fields"][0]["description"] == "as in the files"
+    assert fields(service, EXCHANGE) == ["Day", "total"]
+    edges = stored(service, EXCHANGE, "upstreamLineage")["fineGrainedLineages"]
+    assert {edge["downstreams"][0].rpartition(",")[2] for edge in edges} == {"Day)", "total)"}
+    count = len(service.proposals)
+    ingest(service, account.record())
+    again = [one.aspectName for one in service.proposals[count:] if one.entityUrn == EXCHANGE]
+    assert sorted(map(str, again)) == ["status", "upstreamLineage"]
+
+
+def test_where_datahub_cannot_be_asked_nothing_of_others_is_replaced(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    service.silent = True
+    pipeline = ingest(service, account.record())
+    pipeline.raise_from_status()
+    assert set(service.entity(EXCHANGE)["aspects"]) == {"status", "upstreamLineage"}
+    assert len(pipeline.source.get_report().warnings) == 1
+    assert len(service.unknown_calls) == 1
 
 
 def test_the_service_is_strict(service: MetadataService) -> None:

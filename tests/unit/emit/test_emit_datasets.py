@@ -29,6 +29,7 @@ from strict_schema import assert_valid
 from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, table_proposals
 from datahub_aws_lineage.emit.schemas import open_field
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.urns import container_key
 from datahub_aws_lineage.model.catalog import Database, LinkTarget, Table
 
@@ -128,7 +129,7 @@ def test_a_link_says_where_it_leads_and_neither_it_nor_a_view_has_a_format() -> 
 
 def test_a_location_is_described_by_what_lineage_knows_of_it() -> None:
     field = open_field("id", None)
-    aspects = by_name(list(open_proposals(S3_SET, [field], env="PROD")))
+    aspects = by_name(list(open_proposals(S3_SET, [field], StoredDataset(), env="PROD")))
     assert set(aspects) == {"status", "datasetProperties", "dataPlatformInstance", "schemaMetadata"}
     assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
         "orders",
@@ -139,12 +140,12 @@ def test_a_location_is_described_by_what_lineage_knows_of_it() -> None:
 
 
 def test_a_location_of_unknown_columns_has_no_schema() -> None:
-    assert "schemaMetadata" not in by_name(list(open_proposals(S3_SET, [], env="PROD")))
+    assert "schemaMetadata" not in by_name(list(open_proposals(S3_SET, [], StoredDataset(), env="PROD")))
     assert list(schema_proposals(S3_SET, [], env="PROD")) == []
 
 
 def test_a_table_that_only_a_log_names() -> None:
-    aspects = by_name(list(open_proposals(REPORT_SET, [], env="PROD")))
+    aspects = by_name(list(open_proposals(REPORT_SET, [], StoredDataset(), env="PROD")))
     assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
         "report",
         "dev.public.report",

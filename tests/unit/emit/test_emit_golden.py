@@ -41,6 +41,7 @@ from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import open_proposals, table_proposals
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -60,7 +61,7 @@ def emitted() -> Iterator[MetadataChangeProposalWrapper]:
         schemas.add(DATASETS[table.name], table, S3_SET if table is ORDERS else None)
         yield from table_proposals(table, DATASETS[table.name], env="PROD", region=REGION, diagnostics=notes)
     schemas.learn(LINEAGES)
-    yield from open_proposals(S3_SET, schemas.open_fields(S3_SET), env="PROD")
+    yield from open_proposals(S3_SET, schemas.open_fields(S3_SET), StoredDataset(), env="PROD")
     upstreams = UpstreamBuilder(env="PROD", schemas=schemas, query_text="full", mask=masked)
     for lineage in LINEAGES:
         proposal = upstreams.proposal(lineage)

@@ -6,7 +6,7 @@ import pytest
 from emit_samples import LINKED, LINKED_SET, ORDERS, ORDERS_SET, REPORT, REPORT_SET, S3_SET, TOTALS, TOTALS_SET, Notes
 
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
-from datahub_aws_lineage.emit.schemas import schema_fields, simple_path
+from datahub_aws_lineage.emit.schemas import open_field, schema_fields, simple_path
 from datahub_aws_lineage.model.catalog import Column, Table
 from datahub_aws_lineage.model.lineage import ColumnEdge, DatasetEdge, DatasetLineage, Subtype
 from datahub_aws_lineage.model.names import Dataset, TableName
@@ -128,3 +128,12 @@ def test_a_dataset_whose_columns_are_listed_is_not_open() -> None:
     index.learn([mount])
     assert index.fields_of_same_data(REPORT_SET) == []
     assert index.field_path(REPORT_SET, "user") is None
+
+
+def test_columns_are_spelled_as_datahub_has_them() -> None:
+    index = SchemaIndex(Notes())
+    index.add(*glue("a", Column("id", "int"), Column("x", "int")), EXPORT)
+    index.adopt(EXPORT, [open_field("ID", None), open_field("Other", None)])
+    assert [index.field_path(EXPORT, path) for path in ("id", "x", "OTHER", "New")] == ["ID", "x", "Other", "New"]
+    assert index.is_open(EXPORT)
+    assert not index.is_open(Dataset("glue", "d.a"))

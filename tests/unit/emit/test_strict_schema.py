@@ -158,6 +158,7 @@ def patched(**changes: Any) -> MetadataChangeProposalClass:
         patch(
             lambda builder: builder.add_fine_grained_lineage(edge(query="urn:li:query:ab", transformOperation="a/b"))
         ),
+        patch(lambda builder: builder.remove_upstream_lineage(SOURCE).remove_fine_grained_lineage(edge())),
         patch(lambda builder: builder.add_custom_property("a", "b")),
     ],
 )
@@ -178,6 +179,7 @@ def test_patches_that_are_right_pass(item: MetadataChangeProposalClass) -> None:
         (patched(path=column_path("X", TARGET[:-1], "NONE")), "no URN"),
         (patched(value={"confidence": 1.0}), "no confidence"),
         (patched(value={"confidenceScore": 1.5}), "no confidence"),
+        (patched(op="remove", path="/upstreams", value={}), "more or less than one edge"),
         (patch(upstream_twice), "two operations on"),
         (patch(edge_of_another_upstream), "is a field of no upstream"),
         (patched(path=f"/upstreams/{TARGET}", value=UpstreamClass(SOURCE, "COPY").to_obj()), "under the key"),
