@@ -133,7 +133,8 @@ class Publication:
 
     def _lineage_of_earlier_runs(self, dataset: Dataset) -> UpstreamLineage | None:
         """Of views alone, whose definition says all of their lineage; not where this run may have missed some of it."""
-        if not self._config.incremental_lineage or dataset not in self._understood_views or self._diagnostics.gaps:
+        missed = self._report.failures or self._report.warnings
+        if missed or not self._config.incremental_lineage or dataset not in self._understood_views:
             return None
         stored = self._ask_datahub(dataset)
         return stored.lineage if stored is not None else None
