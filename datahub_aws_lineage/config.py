@@ -49,6 +49,11 @@ class GlueConfig(ConfigModel):
         default=True,
         description="Read the Glue Data Catalog. Its schemas let `*` and bare columns be resolved.",
     )
+    platform: Literal["glue", "athena"] = Field(
+        default="glue",
+        description="DataHub platform of the catalog's tables: `athena` where DataHub's `athena` source, or its `glue` "
+        "source with that platform, describes them.",
+    )
     catalog_id: str | None = Field(
         default=None, description="Account id of the catalog to read. Default: the account of the credentials."
     )
@@ -163,6 +168,12 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         description="Platform instance behind an external schema of another database, by `database.schema` as here.",
     )
     query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
+    include_log_tables: bool = Field(
+        default=True,
+        description="Without work_group and cluster_identifier: emit a bare dataset (its name, and the columns that "
+        "lineage mentions) for each table that the logs name. Set to false where DataHub's `redshift` source "
+        "describes them.",
+    )
 
     @property
     def has_data_api(self) -> bool:
@@ -171,6 +182,10 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     @property
     def reads_catalog(self) -> bool:
         return self.has_data_api and self.include_catalog
+
+    @property
+    def describes_log_tables(self) -> bool:
+        return not self.has_data_api and self.include_log_tables
 
     @field_validator("databases", mode="after")
     @classmethod
@@ -191,6 +206,12 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     def _no_idle_settings(self) -> Self:
         if not self.has_data_api:
             self._reject_what_needs_the_data_api()
+        elif not self.include_catalog:
+            _reject_unused(
+                self, ("include_log_tables",), "include_catalog is false: another source describes the tables"
+            )
+        else:
+            _reject_unused(self, ("include_log_tables",), "the catalog is read")
         if not self.reads_catalog and not self.query_logs:
             raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")
         return self
@@ -235,11 +256,17 @@ class AwsLineageConfig(
     query_pattern: AllowDenyPattern = Field(
         default_factory=AllowDenyPattern.allow_all, description="Statements that count, by their text."
     )
+    include_catalog_metadata: bool = Field(
+        default=True,
+        description="Describe the tables and databases of the catalogs that are read: properties, schema, view text. "
+        "Set to false where DataHub's `glue` and `redshift` sources describe them; lineage and queries remain.",
+    )
     include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
     include_s3_datasets: bool = Field(
         default=True,
-        description="Emit a bare dataset (name and status) for each S3 location that lineage mentions; without one, "
-        "DataHub's graph leaves the location out. Set to false where DataHub's `s3` source describes them.",
+        description="Emit a bare dataset (its name, and the columns that lineage mentions) for each S3 location of "
+        "lineage; without it, DataHub's graph leaves the location out. Set to false where DataHub's `s3` source "
+        "describes them.",
     )
     incremental_lineage: bool = Field(
         default=True,
@@ -310,6 +337,14 @@ class AwsLineageConfig(
                     f"aws_config.{', aws_config.'.join(unused)}: no effect, because snapshot replays a recording "
                     "and AWS is never called; remove it"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_remove(self) -> Self:
+        if not self.include_catalog_metadata:
+            _reject_unused(
+                self, ("stateful_ingestion",), "include_catalog_metadata is false: nothing is this source's own"
+            )
         return self
 
     @model_validator(mode="after")

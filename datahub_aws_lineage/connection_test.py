@@ -69,7 +69,8 @@ def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Ch
         yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
     if config.athena.reads_history:
         yield Check("Athena work groups", partial(athena.probe_work_groups, clients))
-        yield Check("Athena query history", partial(athena.probe_history, clients))
+        allowed = config.athena.work_group_pattern.allowed
+        yield Check("Athena query history", partial(athena.probe_history, clients, allowed))
     for warehouse in config.redshift:
         yield from _warehouse_checks(warehouse, clients)
 

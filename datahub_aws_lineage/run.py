@@ -11,25 +11,24 @@ from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.chronology import Logged, in_time_order
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
-from datahub_aws_lineage.emit.queries import QueryBuilder
-from datahub_aws_lineage.emit.schemas import SchemaIndex
-from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
-from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described, lineage_unit
+from datahub_aws_lineage.emit.datasets import table_proposals
+from datahub_aws_lineage.emit.stored import Stored
+from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
 from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, Table
-from datahub_aws_lineage.model.lineage import DatasetLineage, Statement, Unresolved
+from datahub_aws_lineage.model.lineage import Statement, StatementLineage, Unresolved
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
-from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
+from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, well_formed
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
+from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
-from datahub_aws_lineage.sql import analyze, fingerprint, mask_literals
+from datahub_aws_lineage.sql import analyze, fingerprint
 
 
 class Run:
@@ -39,7 +38,12 @@ class Run:
     """
 
     def __init__(
-        self, config: AwsLineageConfig, report: AwsLineageReport, clients: Clients, with_browse_paths: BrowsePaths
+        self,
+        config: AwsLineageConfig,
+        report: AwsLineageReport,
+        clients: Clients,
+        with_browse_paths: BrowsePaths,
+        stored: Stored | None,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
         self._region = clients.region
@@ -50,9 +54,8 @@ class Run:
         self._history = History(
             self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
         )
-        self._schemas = SchemaIndex(self._diagnostics)
         self._containers = Containers(env=config.env, region=self._region)
-        self._described: set[Dataset] = set()
+        self._publication = Publication(config, report, stored)
         self._views: list[tuple[Table, str | None]] = []
 
     def work_units(self) -> WorkUnits:
@@ -66,8 +69,7 @@ class Run:
             for table, warehouse_name in self._views:
                 self._apply_view(table, warehouse_name)
         with self._report.new_stage("Lineage"):
-            yield from self._lineage()
-            yield from self._queries()
+            yield from self._publication.work_units(self._history)
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 
@@ -75,7 +77,9 @@ class Run:
         with self._part("Glue Data Catalog"):
             reader = self._readers.glue()
             if reader is not None:
-                yield from self._with_browse_paths(self._catalog(reader, None), "glue", self._config)
+                yield from self._with_browse_paths(
+                    self._catalog(reader, None), self._config.glue.platform, self._config
+                )
 
     def _warehouse(self, warehouse: RedshiftConfig) -> WorkUnits:
         with self._part(f"Redshift {warehouse.name}: catalog"):
@@ -86,13 +90,15 @@ class Run:
                 yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
 
     def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
-        """Containers and datasets of one catalog, put into the index on the way."""
+        """Containers and datasets of one catalog, which are put into the index on the way."""
         gaps_before = self._diagnostics.gaps
         catalogs: dict[str, str | None] = {}
         for database in reader.read_databases():
             self._index.add_database(database, warehouse)
             catalogs.setdefault(database.catalog, database.catalog_id)
-            yield from described(self._containers.proposals(database, self._instance(database, warehouse)))
+            if self._config.include_catalog_metadata:
+                place = self._place(database, warehouse)
+                yield from described(self._containers.proposals(database, place.instance, platform=place.platform))
         for table in reader.read_tables():
             yield from self._table(table, warehouse)
         sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
@@ -108,19 +114,25 @@ class Run:
         if table.view is not None:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
-        self._schemas.add(dataset, table)
-        self._described.add(dataset)
-        env, region = self._config.env, self._region
-        yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
+        if self._publication.add_table(dataset, table, self._location(table)):
+            env, region = self._config.env, self._region
+            yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
 
     def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
         if table.platform == "redshift":
             return Dataset("redshift", str(table.name), self._resolver.redshift_instance(warehouse))
         return self._resolver.data_catalog_dataset(table.name, table.catalog_id)
 
-    def _instance(self, database: Database, warehouse: str | None) -> str | None:
+    def _location(self, table: Table) -> Dataset | None:
+        """Where the data of a table lies, as edges name it; a view has none, and that of a link is its target's."""
+        if table.platform != "glue" or table.is_view or table.link is not None or table.location is None:
+            return None
+        return self._resolver.location_dataset(table.location)
+
+    def _place(self, database: Database, warehouse: str | None) -> Dataset:
+        """A dataset as those of the database are, but for its name."""
         name = TableName(database.catalog, database.name, "")
-        return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse).instance
+        return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse)
 
     def _covers(self, name: TableName) -> bool:
         """Whether the recipe's patterns let a table be read."""
@@ -138,7 +150,7 @@ class Run:
             with self._part(history.label):
                 for record in history.reader.read_queries():
                     if self._counts(record):
-                        yield Logged(replace(record, text=mask_text(record.text)), history.warehouse)
+                        yield Logged(replace(record, text=mask_text(well_formed(record.text))), history.warehouse)
 
     def _counts(self, record: QueryRecord) -> bool:
         users, texts = self._config.user_pattern, self._config.query_pattern
@@ -169,45 +181,8 @@ class Run:
         statements = analyze(table.view.sql, context, self._index.schemas(dialect, warehouse))
         self._report.count_statements(dialect, statements)
         self._history.apply_view(table, statements, warehouse)
-
-    # ---- lineage ----------------------------------------------------------------------------------------------------
-
-    def _lineage(self) -> WorkUnits:
-        builder = UpstreamBuilder(
-            env=self._config.env,
-            schemas=self._schemas,
-            query_text=self._config.query_text,
-            mask=mask_literals,
-            include_column_lineage=self._config.include_column_lineage,
-        )
-        for lineage in self._history.lineages():
-            yield from self._locations(lineage)
-            proposal = builder.proposal(lineage)
-            if proposal is not None:
-                self._report.coverage.add_lineage(lineage)
-                yield lineage_unit(
-                    proposal,
-                    described=lineage.downstream in self._described,
-                    incremental=self._config.incremental_lineage,
-                )
-
-    def _locations(self, lineage: DatasetLineage) -> WorkUnits:
-        """S3 locations that have come up for the first time."""
-        for dataset in (lineage.downstream, *(edge.upstream for edge in lineage.edges)):
-            if self._config.include_s3_datasets and dataset.platform == "s3" and dataset not in self._described:
-                self._described.add(dataset)
-                yield from described(location_proposals(dataset, env=self._config.env, primary=True))
-
-    def _queries(self) -> WorkUnits:
-        builder = QueryBuilder(
-            env=self._config.env,
-            schemas=self._schemas,
-            diagnostics=self._diagnostics,
-            query_text=self._config.query_text,
-            mask=mask_literals,
-        )
-        for query in self._history.queries():
-            yield from described(builder.proposals(query))
+        if all(isinstance(one.outcome, StatementLineage) and not one.outcome.gaps for one in statements):
+            self._publication.note_understood_view(self._dataset(table, warehouse))
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:
@@ -222,6 +197,7 @@ class Run:
 def _naming(config: AwsLineageConfig) -> Naming:
     warehouses = config.redshift
     return Naming(
+        data_catalog_platform=config.glue.platform,
         glue_instance=config.platform_instance,
         glue_instances=config.glue.platform_instance_map,
         redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
@@ -238,12 +214,12 @@ def _naming(config: AwsLineageConfig) -> Naming:
 
 def _without_secrets(table: Table) -> Table:
     """Keys and passwords stand in parameters (of connectors) and in SQL (COPY … CREDENTIALS); none is passed on."""
+    parameters = {name: str(mask_member(name, value)) for name, value in table.parameters.items()}
     view = table.view
-    return replace(
-        table,
-        parameters={name: str(mask_member(name, value)) for name, value in table.parameters.items()},
-        view=replace(view, sql=mask_text(view.sql)) if view is not None else None,
-    )
+    if view is not None:
+        original = mask_text(well_formed(view.original)) if view.original else None
+        view = replace(view, sql=mask_text(well_formed(view.sql)), original=original)
+    return replace(table, parameters=parameters, view=view)
 
 
 def _cut(record: QueryRecord) -> Statement:

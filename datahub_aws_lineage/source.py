@@ -14,6 +14,7 @@ from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
 
 from datahub_aws_lineage.config import SOURCE_TYPE, AwsLineageConfig
 from datahub_aws_lineage.connection_test import Finding, capability_checks, identity_check, try_one
+from datahub_aws_lineage.emit.stored import stored_in
 from datahub_aws_lineage.emit.work_units import WorkUnits, browse_paths
 from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.readers import open_clients
@@ -56,7 +57,13 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
 
     def get_workunits_internal(self) -> WorkUnits:
         try:
-            run = Run(self.config, self.report, open_clients(self.config), browse_paths(self.report, self.ctx))
+            run = Run(
+                self.config,
+                self.report,
+                open_clients(self.config),
+                browse_paths(self.report, self.ctx),
+                stored_in(self.ctx.graph),
+            )
         except AwsLineageError as e:
             self.report.diagnostics.failure("The account cannot be opened", str(e))
             return

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote_plus
 
 from avro.errors import AvroException
 from avro.schema import (
@@ -54,9 +55,10 @@ PLATFORMS = frozenset({"athena", "glue", "hive", "iceberg", "mysql", "postgres",
 """The platforms this project emits; each is one of DataHub's bootstrapped data platforms."""
 
 URN_BYTES = 512
-"""DataHub's server refuses entity URNs that are longer."""
+"""DataHub's server refuses entity URNs that are longer, encoded for a URL; those of fields alone may be."""
 
 _INT, _LONG = 2**31, 2**63
+_EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
 _GUID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -147,6 +149,8 @@ def _raw_problems(proposal: MetadataChangeProposalClass) -> Iterator[str]:
         yield f"{where}: without entity URN or aspect"
     elif proposal.changeType == ChangeTypeClass.PATCH:
         yield from _entity_problems(proposal.entityUrn, proposal.entityType, proposal.aspectName)
+        if getattr(ASPECT_NAME_MAP.get(proposal.aspectName or ""), "ASPECT_TYPE", "") == "timeseries":
+            yield f"{where}: a series in time takes no patch"
         for problem in _patch_problems(proposal.entityUrn, proposal.aspectName or "", proposal.aspect.value):
             yield f"{where}: {problem}"
     else:
@@ -174,7 +178,7 @@ def _proposal_problems(
 def _entity_problems(urn: str, entity_type: str | None, aspect_name: str | None) -> Iterator[str]:
     for problem in _urn_problems(urn):
         yield f"{urn} {aspect_name}: {problem}"
-    if len(urn.encode()) > URN_BYTES:
+    if entity_type != "schemaField" and len(quote_plus(urn, safe="*")) > URN_BYTES:
         yield f"{urn}: longer than {URN_BYTES} bytes"
     if entity_type not in KEY_ASPECTS:
         yield f"{urn}: unknown entity type {entity_type}"
@@ -209,6 +213,8 @@ def _value_problems(schema: Schema, value: Any, path: str, notes: Mapping[str, A
         case PrimitiveSchema() if _is_primitive(schema.type, value):
             if isinstance(value, str):
                 yield from _text_problems(value, path, notes)
+            elif path.endswith(".time") and value != 0 and not _EARLIEST <= value < _LATEST:
+                yield f"{path}: {value} is no time in milliseconds of this century"
         case _:
             yield f"{path}: {value!r:.80} is no {schema.type}"
 
@@ -269,10 +275,12 @@ def _is_primitive(kind: str, value: Any) -> bool:
 
 
 def _text_problems(text: str, path: str, notes: Mapping[str, Any]) -> Iterator[str]:
+    """What is annotated as a URN, or looks like one (ids of browse paths are both, and not annotated)."""
+    if "Urn" in notes or text.startswith("urn:li:"):
+        for problem in _urn_problems(text):
+            yield f"{path}: {problem}"
     if "Urn" not in notes:
         return
-    for problem in _urn_problems(text):
-        yield f"{path}: {problem}"
     entity_type = text.split(":", 3)[2] if text.count(":") > 2 else ""
     allowed = _entity_types(notes)
     if allowed and entity_type not in allowed:
@@ -391,6 +399,20 @@ def _patch_problems(urn: str, aspect_name: str, payload: bytes) -> Iterator[str]
         yield "an empty patch"
     for operation in operations:
         yield from _operation_problems(urn, aspect_class.RECORD_SCHEMA, operation)
+    paths = [str(operation.get("path")) for operation in operations]
+    for path in sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) < len(paths) else ():
+        yield f"two operations on {path}"
+    added = [str(operation.get("path")) for operation in operations if operation.get("op") == "add"]
+    upstreams = [_key(path, 2) for path in added if path.startswith("/upstreams/")]
+    for path in added:
+        field = _key(path, 5) if path.startswith("/fineGrainedLineages/") else ""
+        if upstreams and field and not any(field.startswith(f"urn:li:schemaField:({one},") for one in upstreams):
+            yield f"{field} is a field of no upstream"
+
+
+def _key(path: str, position: int) -> str:
+    parts = path.split("/")
+    return parts[position].replace("~1", "/").replace("~0", "~") if position < len(parts) else ""
 
 
 def _operation_problems(urn: str, schema: RecordSchema, operation: Mapping[str, Any]) -> Iterator[str]:
@@ -404,6 +426,9 @@ def _operation_problems(urn: str, schema: RecordSchema, operation: Mapping[str, 
         return
     if path[0] not in {field.name for field in schema.fields}:
         yield f"{schema.name} has no field {path[0]}"
+    elif operation["op"] == "remove":
+        if len(path) != {"upstreams": 2, "fineGrainedLineages": 5}.get(path[0]):
+            yield f"more or less than one edge is removed: {path}"
     elif path[0] == "fineGrainedLineages":
         yield from _fine_grained_patch_problems(urn, path, operation["value"])
     elif path[0] == "upstreams":
@@ -433,5 +458,6 @@ def _fine_grained_patch_problems(urn: str, path: Sequence[str], value: Any) -> I
         yield from _text_problems(query, "query", {"Urn": "Urn", "entityTypes": ["query"]})
     if not downstream.startswith(f"urn:li:schemaField:({urn},"):
         yield f"{downstream} is a field of another dataset"
-    if set(value) != {"confidenceScore"} or not isinstance(value["confidenceScore"], (int, float)):
+    score = value.get("confidenceScore")
+    if set(value) != {"confidenceScore"} or not isinstance(score, (int, float)) or not 0.0 < score <= 1.0:
         yield f"no confidence: {value!r:.80}"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 VALUES = {"model", "errors", "version"}
 STAGES = {"aws", "sql", "lineage", "emit", "snapshot"}
 EDGES = {"config", "report", "summary", "explanation", "chronology"}
-WIRING = {"source", "run", "cli", "readers", "connection_test", "recorder"}
+WIRING = {"source", "run", "publication", "cli", "readers", "connection_test", "recorder"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),

@@ -158,7 +158,7 @@ class AthenaHistoryReader:
         if status.get("State") != "SUCCEEDED":
             self._diagnostics.skipped("failed_statement", "athena query", f"{query_id}: {status.get('State')}")
             return None
-        truncated = len(text.encode()) >= TEXT_LIMIT
+        truncated = len(text.encode("utf-8", "surrogatepass")) >= TEXT_LIMIT
         if truncated:
             self._diagnostics.truncated("athena query text", query_id)
         self._diagnostics.seen("athena queries")
@@ -180,9 +180,17 @@ def probe_work_groups(clients: Clients) -> None:
     call(clients.client("athena"), "ListWorkGroups", MaxResults=1)
 
 
-def probe_history(clients: Clients, work_group: str = "primary") -> None:
-    """Asks for one query of `work_group` (every account has `primary`) and its text. Raises what `call` raises."""
+def probe_history(clients: Clients, work_group_allowed: Callable[[str], bool] = lambda _: True) -> None:
+    """Asks for one query of one allowed work group, and its text.
+
+    Raises what `call` raises, and NotFoundError where there is no such work group.
+    """
     client = clients.client("athena")
+    pages = paginate(client, "ListWorkGroups", MaxResults=_PAGE)
+    names = (str(summary.get("Name")) for page in pages for summary in page.get("WorkGroups", []))
+    work_group = next(filter(work_group_allowed, names), None)
+    if work_group is None:
+        raise NotFoundError("Athena: no work group that work_group_pattern allows")
     ids = call(client, "ListQueryExecutions", WorkGroup=work_group, MaxResults=1).get("QueryExecutionIds", [])
     if ids:
         call(client, "BatchGetQueryExecution", QueryExecutionIds=ids[:1])

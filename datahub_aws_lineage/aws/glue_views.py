@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from datahub_aws_lineage.aws.trino_types import hive_type
@@ -83,9 +83,7 @@ def _parse_texts(original: str | None, expanded: str | None, plain: ViewDefiniti
     texts = (expanded, original) if plain.dialect == "hive" else (original, expanded)
     for text in texts:
         if text and _COMMENTS.sub("", text).strip():
-            return StoredView(
-                ViewDefinition(text, plain.dialect, plain.default_catalog, plain.default_database, plain.materialized)
-            )
+            return StoredView(replace(plain, sql=text, original=original if original != text else None))
     return Unresolved("empty", "the catalog holds no SQL for the view")
 
 

@@ -179,9 +179,11 @@ def _name(path: str) -> str:
 
 
 def probe(clients: Clients, bucket: str, prefix: str = "") -> None:
-    """Lists the first log folder. Raises what `calls.call` raises, and NotFoundError where there is no log at all."""
+    """Opens the log's first object. Raises what `calls.call` raises, and NotFoundError where there is no log at all."""
     place = log_place(prefix)
     folder = f"{place.root}{place.account}/redshift/" if place.account else place.root
-    page = call(clients.client("s3"), "ListObjectsV2", Bucket=bucket, Prefix=folder, MaxKeys=1)
-    if not page.get("Contents"):
+    client = clients.client("s3")
+    contents = call(client, "ListObjectsV2", Bucket=bucket, Prefix=folder, MaxKeys=1).get("Contents")
+    if not contents:
         raise NotFoundError(f"s3://{bucket}/{folder} is empty: is audit logging on, and is this its prefix?")
+    call(client, "GetObject", Bucket=bucket, Key=contents[0]["Key"])["Body"].close()

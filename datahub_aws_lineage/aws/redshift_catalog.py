@@ -27,6 +27,9 @@ _MATERIALIZED_STORAGE = re.compile(r"mv_tbl__.+__\d+")
 """Where a materialized view keeps its rows: a table beside it that nobody queries by name."""
 _CREATES_MATERIALIZED = re.compile(r"\s*create\s+materialized\s+view\b", re.IGNORECASE)
 
+_LISTINGS = frozenset({redshift_sql.SCHEMAS, redshift_sql.TABLES, redshift_sql.COLUMNS})
+"""What says which schemas and tables there are."""
+
 _Row = dict[str, Value]
 _Name = tuple[str, str]
 """Schema and table, lower case."""
@@ -186,12 +189,16 @@ class RedshiftCatalogReader:
         return True
 
     def _rows(self, what: str, sql: str, database: str) -> Iterator[_Row]:
-        """The rows of one catalog query; where it fails, those that came before, and a report."""
+        """The rows of one catalog query; where it fails, those that came before, and a report.
+
+        A denial costs the optional parts alone. Without the others, tables that are there would seem to be gone.
+        """
         parameters = {"database_name": database} if ":database_name" in sql else None
         try:
             yield from self._api.query(sql, database, parameters)
         except AccessDeniedError as e:
-            self._diagnostics.warning(f"{what} are denied", f"database {database}: {e.permission}: {e}")
+            report = self._diagnostics.failure if sql in _LISTINGS else self._diagnostics.warning
+            report(f"{what} are denied", f"database {database}: {e.permission}: {e}")
         except (SkippableError, RetriableError) as e:
             self._diagnostics.failure(f"{what} cannot be read", f"database {database}: {e}")
 

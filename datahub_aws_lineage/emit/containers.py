@@ -25,17 +25,18 @@ class Containers:
         self._region = region
         self._emitted: set[str] = set()
 
-    def proposals(self, database: Database, instance: str | None) -> Iterator[MetadataChangeProposalWrapper]:
-        """`instance` is the platform instance of the catalog or warehouse, as its datasets have it."""
+    def proposals(
+        self, database: Database, instance: str | None, *, platform: str = "glue"
+    ) -> Iterator[MetadataChangeProposalWrapper]:
+        """`platform` and `instance` are those of the datasets of the catalog or warehouse."""
         parent: ContainerKey | None = None
         if database.platform == "redshift":
             parent = database_key("redshift", database.catalog, instance, self._env)
             if parent.guid() not in self._emitted:
                 self._emitted.add(parent.guid())
                 yield from _build(parent, Database("redshift", database.catalog, database.catalog), None, None)
-        yield from _build(
-            container_key(database, instance, self._env), database, parent, self._qualified_name(database)
-        )
+        key = container_key(database, instance, self._env, platform=platform)
+        yield from _build(key, database, parent, self._qualified_name(database))
 
     def _qualified_name(self, database: Database) -> str | None:
         if database.platform == "redshift" or database.catalog_id is None:

@@ -1,4 +1,4 @@
-"""Datasets: tables and views of a catalog, and S3 locations that lineage alone knows."""
+"""Datasets: tables and views of a catalog, and what lineage alone knows, such as S3 locations."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datahub.emitter.mce_builder import make_ts_millis
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.source.common.subtypes import DatasetSubTypes
 from datahub.metadata.schema_classes import (
+    AuditStampClass,
     ContainerClass,
     DataPlatformInstanceClass,
     DatasetPropertiesClass,
-    OwnerClass,
-    OwnershipClass,
-    OwnershipTypeClass,
+    SchemaFieldClass,
+    SchemaMetadataClass,
     StatusClass,
     SubTypesClass,
     TimeStampClass,
@@ -22,18 +22,22 @@ from datahub.metadata.schema_classes import (
     _Aspect,
 )
 
-from datahub_aws_lineage.emit.schemas import schema_metadata
+from datahub_aws_lineage.emit.schemas import schema_fields, schema_metadata, simple_path
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.urns import (
+    INGESTION_ACTOR,
     container_key,
     dataset_urn,
     glue_arn,
     platform_instance_urn,
     platform_urn,
-    user_urn,
 )
-from datahub_aws_lineage.model.catalog import Table
+from datahub_aws_lineage.model.catalog import LinkTarget, Table
 from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.ports import Diagnostics
+
+_OWN_SCHEMA = "columns that lineage names"
+"""Tells a schema of this source's making from one that another source has read."""
 
 
 def table_proposals(
@@ -43,47 +47,79 @@ def table_proposals(
     env: str,
     region: str,
     diagnostics: Diagnostics,
-    include_owner: bool = False,
 ) -> Iterator[MetadataChangeProposalWrapper]:
     """The aspects that describe a catalog table or view; `dataset` is what the resolver names it.
 
     The container comes first: DataHub derives browse paths from it within the run of proposals of one dataset.
     """
     aspects: tuple[_Aspect | None, ...] = (
-        ContainerClass(container=container_key(table, dataset.instance, env).as_urn()),
+        ContainerClass(container=container_key(table, dataset.instance, env, platform=dataset.platform).as_urn()),
         StatusClass(removed=False),
         SubTypesClass(typeNames=[DatasetSubTypes.VIEW if table.is_view else DatasetSubTypes.TABLE]),
         _properties(table, dataset, region),
-        schema_metadata(table, dataset, diagnostics),
+        schema_metadata(dataset, schema_fields(table, diagnostics)) if table.columns is not None else None,
         _view_properties(table),
         _platform_instance(dataset),
-        _ownership(table) if include_owner else None,
     )
-    urn = dataset_urn(dataset, env)
-    for aspect in aspects:
-        if aspect is not None:
-            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+    yield from MetadataChangeProposalWrapper.construct_many(
+        entityUrn=dataset_urn(dataset, env), aspects=[aspect for aspect in aspects if aspect is not None]
+    )
 
 
-def location_proposals(dataset: Dataset, *, env: str, primary: bool) -> Iterator[MetadataChangeProposalWrapper]:
-    """An S3 location (or a dataset of another platform) that is only an end of lineage edges.
+def open_proposals(
+    dataset: Dataset, fields: list[SchemaFieldClass], stored: StoredDataset | None, *, env: str
+) -> Iterator[MetadataChangeProposalWrapper]:
+    """An S3 location, or a table of a warehouse whose catalog is not read, with the `fields` that lineage names.
 
-    Where no other source describes it, set `primary`: a status, a name and its platform make it a node of the lineage
-    graph (the UI hides datasets that do not exist). Where DataHub's `s3` source (or the database's own) runs, leave it
-    out: then nothing is said, the edges meet what that source emits, and its properties are not overwritten.
+    A status, a name and its platform make it a node of DataHub's lineage graph, which hides datasets that do not
+    exist; the fields let the graph draw column edges, which it hides where a dataset's schema lacks the field.
+
+    What `stored` has stays: properties of another source, and fields that earlier runs or another source know. None
+    says that this could not be found out; then nothing is said that could take its place.
     """
-    if not primary:
-        return
-    uri = f"s3://{dataset.name}" if dataset.platform == "s3" else None
-    aspects: tuple[_Aspect | None, ...] = (
-        StatusClass(removed=False),
-        DatasetPropertiesClass(name=dataset.name.rsplit("/", 1)[-1], qualifiedName=uri),
-        _platform_instance(dataset),
+    aspects: list[_Aspect] = [StatusClass(removed=False)]
+    if stored is not None and not stored.described:
+        aspects += [_open_properties(dataset), _platform_instance(dataset)]
+    if stored is not None:
+        aspects += _open_schema(dataset, fields, stored.schema)
+    yield from MetadataChangeProposalWrapper.construct_many(entityUrn=dataset_urn(dataset, env), aspects=aspects)
+
+
+def _open_properties(dataset: Dataset) -> DatasetPropertiesClass:
+    on_s3 = dataset.platform == "s3"
+    return DatasetPropertiesClass(
+        name=dataset.name.rpartition("/" if on_s3 else ".")[2],
+        qualifiedName=f"s3://{dataset.name}" if on_s3 else dataset.name,
     )
-    urn = dataset_urn(dataset, env)
-    for aspect in aspects:
-        if aspect is not None:
-            yield MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
+
+
+def _open_schema(
+    dataset: Dataset, fields: list[SchemaFieldClass], stored: SchemaMetadataClass | None
+) -> Iterator[SchemaMetadataClass]:
+    if stored is not None and stored.created.message != _OWN_SCHEMA:
+        further = _not_among(fields, stored.fields)
+        if further:
+            stored.fields = [*stored.fields, *further]
+            yield stored
+    elif fields:
+        schema = schema_metadata(dataset, [*fields, *_not_among(stored.fields if stored else [], fields)])
+        schema.created = AuditStampClass(time=0, actor=INGESTION_ACTOR, message=_OWN_SCHEMA)
+        yield schema
+
+
+def _not_among(fields: list[SchemaFieldClass], others: list[SchemaFieldClass]) -> list[SchemaFieldClass]:
+    known = {simple_path(field).lower() for field in others}
+    return [field for field in fields if simple_path(field).lower() not in known]
+
+
+def schema_proposals(
+    dataset: Dataset, fields: list[SchemaFieldClass], *, env: str
+) -> Iterator[MetadataChangeProposalWrapper]:
+    """The schema of a dataset whose catalog does not list its columns; nothing where no field is known."""
+    if fields:
+        yield MetadataChangeProposalWrapper(
+            entityUrn=dataset_urn(dataset, env), aspect=schema_metadata(dataset, fields)
+        )
 
 
 def _properties(table: Table, dataset: Dataset, region: str) -> DatasetPropertiesClass:
@@ -109,33 +145,37 @@ def _qualified_name(table: Table, dataset: Dataset, region: str) -> str | None:
 def _custom_properties(table: Table) -> dict[str, str]:
     """The catalog's parameters as they are; what this package adds goes by the names that DataHub's sources use.
 
-    Those are Glue's own spelling (`Location`, as in the API) and lower case for Redshift.
+    Those are Glue's own spelling (`Location`, as in the API) and lower case for Redshift. The owner is told here, and
+    not as DataHub's ownership, which people maintain.
     """
-    glue = table.platform == "glue"
-    added = {
-        "Location" if glue else "location": table.location,
-        "TableType" if glue else "table_type": table.table_type,
-        "TableFormat" if glue else "table_format": table.format if table.format != "redshift" else None,
-    }
+    if table.platform == "redshift":
+        added = {"location": table.location, "table_type": table.table_type, "owner": table.owner}
+    else:
+        stored = not table.is_view and table.link is None
+        added = {
+            "Location": table.location,
+            "TableType": table.table_type,
+            "TableFormat": table.format if stored else None,
+            "Owner": table.owner,
+            "TargetTable": _target(table.link) if table.link else None,
+        }
     return {**table.parameters, **{name: value for name, value in added.items() if value}}
 
 
+def _target(link: LinkTarget) -> str:
+    return f"{link.catalog_id}:{link.database}.{link.table}"
+
+
 def _view_properties(table: Table) -> ViewPropertiesClass | None:
-    if table.view is None:
+    view = table.view
+    if view is None:
         return None
-    return ViewPropertiesClass(materialized=table.view.materialized, viewLogic=table.view.sql, viewLanguage="SQL")
+    return ViewPropertiesClass(materialized=view.materialized, viewLogic=view.original or view.sql, viewLanguage="SQL")
 
 
 def _platform_instance(dataset: Dataset) -> DataPlatformInstanceClass:
     instance = platform_instance_urn(dataset.platform, dataset.instance) if dataset.instance else None
     return DataPlatformInstanceClass(platform=platform_urn(dataset.platform), instance=instance)
-
-
-def _ownership(table: Table) -> OwnershipClass | None:
-    if not table.owner:
-        return None
-    kind = OwnershipTypeClass.DATAOWNER if table.platform == "glue" else OwnershipTypeClass.TECHNICAL_OWNER
-    return OwnershipClass(owners=[OwnerClass(owner=user_urn(table.owner), type=kind)])
 
 
 def _timestamp(moment: datetime | None) -> TimeStampClass | None:

@@ -20,7 +20,7 @@ from datahub.metadata.schema_classes import (
     QuerySubjectsClass,
 )
 
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.urns import dataset_urn, field_urn, platform_urn, query_urn, user_urn
 from datahub_aws_lineage.model.lineage import Query
 from datahub_aws_lineage.model.names import Dialect

@@ -2,15 +2,14 @@
 
 Two forms of a field path are in use. `schemaMetadata` carries what DataHub's own `glue` source writes: version 2 paths,
 such as `[version=2.0].[type=struct].[type=struct].user.[type=string].city`. Column lineage names the same field by the
-simple path `user.city`: so do DataHub's own writers (its SQL parser, its `glue`, `redshift` and `dbt` sources), the
-graph joins column lineage by exact URN, and the UI simplifies the schema's paths before it draws the edges. A version 2
-path in column lineage would stand apart from every edge that another source writes.
+simple path `user.city`, as DataHub's SQL parser does: its index joins column lineage by exact URN, and its UI
+simplifies the schema's paths before it draws edges. (DataHub's `glue` source does so too, but in arrays and maps.)
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -55,30 +54,32 @@ _REDSHIFT_KINDS: Mapping[str, _Kind] = {
 The kinds are those of DataHub's own `redshift` source, which knows fewer spellings.
 """
 
+UNKNOWN_TYPE = "unknown"
+"""The type of a field that no catalog lists and no column of a known type is passed on to."""
 
-def schema_metadata(table: Table, dataset: Dataset, diagnostics: Diagnostics) -> SchemaMetadataClass | None:
-    """None where the catalog does not say which columns there are."""
-    if table.columns is None:
-        return None
+
+def schema_metadata(dataset: Dataset, fields: list[SchemaFieldClass]) -> SchemaMetadataClass:
+    """As DataHub's `glue` and `redshift` sources have it, which know of no statement that would define the table."""
     return SchemaMetadataClass(
         schemaName=dataset.name,
         platform=platform_urn(dataset.platform),
         version=0,
         hash="",
         platformSchema=MySqlDDLClass(tableSchema=""),
-        fields=schema_fields(table, diagnostics),
+        fields=fields,
     )
 
 
-def schema_fields(table: Table, diagnostics: Diagnostics) -> list[SchemaFieldClass]:
+def schema_fields(table: Table, diagnostics: Diagnostics | None = None) -> list[SchemaFieldClass]:
     """The fields in column order, nested ones after their column, each field path once.
 
     A partition key that is listed among the columns too (Hudi does so) stays where it comes first. A type that cannot
     be read costs the field its structure alone: it keeps its name and the type's text, and is noted as malformed.
     """
     by_path: dict[str, SchemaFieldClass] = {}
-    for column, fields in _fields_by_column(table):
-        if _has_hive_type(table, column) and not _is_structured(fields[0]):
+    for column in table.columns or ():
+        fields = _fields_of(table, column)
+        if diagnostics is not None and _has_hive_type(table, column) and not _is_structured(fields[0]):
             diagnostics.skipped("malformed", "column type", f"{table.name}.{column.name}: {column.type}")
         for field in fields:
             by_path.setdefault(field.fieldPath, field)
@@ -88,73 +89,57 @@ def schema_fields(table: Table, diagnostics: Diagnostics) -> list[SchemaFieldCla
 def field_paths(table: Table) -> Mapping[str, str]:
     """Lower-case dotted path to the simple field path as the schema spells it, for columns and all nested fields.
 
+    >>> from datahub_aws_lineage.model.names import TableName
     >>> field_paths(Table("glue", TableName("awsdatacatalog", "s", "t"), (Column("user", "struct<City:string>"),)))
     {'user': 'user', 'user.city': 'user.City'}
     """
     paths: dict[str, str] = {}
-    for column, fields in _fields_by_column(table):
+    for column in table.columns or ():
         paths.setdefault(column.name.lower(), column.name)
-        for field in fields[1:]:
-            path = get_simple_field_path_from_v2_field_path(field.fieldPath)
-            paths.setdefault(path.lower(), path)
+        # Most columns have no fields: converting their types as well would be most of the work.
+        for field in _fields_of(table, column)[1:] if "<" in column.type else ():
+            paths.setdefault(simple_path(field).lower(), simple_path(field))
     return paths
 
 
-class SchemaIndex:
-    """The columns of the datasets whose catalog entry is known: where a lineage path lands in their schema.
-
-    Paths are worked out when a dataset is first asked for: most tables of a large catalog take part in no lineage.
-    """
-
-    def __init__(self, diagnostics: Diagnostics) -> None:
-        self._diagnostics = diagnostics
-        self._tables: dict[Dataset, Table] = {}
-        self._paths: dict[Dataset, Mapping[str, str]] = {}
-        self._missing: set[tuple[Dataset, str]] = set()
-
-    def add(self, dataset: Dataset, table: Table) -> None:
-        """A table whose columns the catalog does not list leaves the dataset's schema unknown."""
-        if table.columns is not None:
-            self._tables[dataset] = table
-            self._paths.pop(dataset, None)
-
-    def field_path(self, dataset: Dataset, path: str) -> str | None:
-        """The field of `path`, else of its nearest known ancestor (`user.address` for `user.address.zip4`).
-
-        `path` itself where the schema is unknown. None where the schema is known and has no such column; each such
-        column is counted as unresolved once, however many edges and queries name it.
-        """
-        table = self._tables.get(dataset)
-        if table is None:
-            return path
-        known = self._paths.get(dataset)
-        if known is None:
-            known = self._paths[dataset] = field_paths(table)
-        for candidate in _ancestry(path.lower()):
-            if candidate in known:
-                return known[candidate]
-        if (dataset, path) not in self._missing:
-            self._missing.add((dataset, path))
-            self._diagnostics.unresolved("column", f"{dataset} has no column {path}")
-        return None
-
-
-def _ancestry(path: str) -> Iterator[str]:
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
-
-
-def _fields_by_column(table: Table) -> Iterator[tuple[Column, list[SchemaFieldClass]]]:
+def field_of(table: Table, path: str) -> SchemaFieldClass | None:
+    """The schema field of a dotted path, in any case."""
+    path = path.lower()
     for column in table.columns or ():
-        if table.platform == "glue":
-            fields = _hive_fields(column)
-        elif _has_hive_type(table, column):
-            fields = _hive_fields(replace(column, type=column.type.lower()))
-        else:
-            fields = [_redshift_field(column)]
-        fields[0].isPartitioningKey = True if column.partition_key else None
-        yield column, fields
+        name = column.name.lower()
+        if path == name:
+            return _fields_of(table, column)[0]
+        if path.startswith(f"{name}."):
+            for field in _fields_of(table, column):
+                if simple_path(field).lower() == path:
+                    return field
+    return None
+
+
+def open_field(path: str, like: SchemaFieldClass | None) -> SchemaFieldClass:
+    """A field that only lineage names, with the type of the column that it comes from or goes to as it is."""
+    return SchemaFieldClass(
+        fieldPath=path,
+        type=like.type if like is not None else SchemaFieldDataTypeClass(_redshift_kind(UNKNOWN_TYPE)()),
+        nativeDataType=like.nativeDataType if like is not None else UNKNOWN_TYPE,
+        nullable=True,
+    )
+
+
+def simple_path(field: SchemaFieldClass) -> str:
+    """The dotted path by which column lineage names a field."""
+    return get_simple_field_path_from_v2_field_path(field.fieldPath)
+
+
+def _fields_of(table: Table, column: Column) -> list[SchemaFieldClass]:
+    if table.platform == "glue":
+        fields = _hive_fields(column)
+    elif _has_hive_type(table, column):
+        fields = _hive_fields(replace(column, type=column.type.lower()))
+    else:
+        fields = [_redshift_field(column)]
+    fields[0].isPartitioningKey = True if column.partition_key else None
+    return fields
 
 
 def _has_hive_type(table: Table, column: Column) -> bool:

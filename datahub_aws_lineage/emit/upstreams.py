@@ -32,7 +32,7 @@ from datahub.metadata.schema_classes import (
 from typing_extensions import assert_never
 
 from datahub_aws_lineage.emit.queries import Mask, QueryText, audit_stamp
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.urns import dataset_urn, field_urn, query_urn
 from datahub_aws_lineage.model.lineage import (
     DIRECT_SUBTYPES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from urllib.parse import quote_plus
 
 from datahub.emitter.mce_builder import (
     make_data_platform_urn,
@@ -20,6 +20,9 @@ from datahub_aws_lineage.model.names import Dataset
 INGESTION_ACTOR = "urn:li:corpuser:_ingestion"
 """Who DataHub names where a log does not say who ran a statement."""
 
+MAX_URN_BYTES = 512
+"""Longest URN of an entity (DataHub documentation, "What is an URN"); URNs of fields may be longer."""
+
 _PARTITIONS = (
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -36,6 +39,12 @@ def dataset_urn(dataset: Dataset, env: str) -> str:
     return make_dataset_urn_with_platform_instance(
         platform=dataset.platform, name=dataset.name, platform_instance=dataset.instance, env=env
     )
+
+
+def is_accepted(dataset: Dataset, env: str) -> bool:
+    """Whether DataHub's server takes a dataset of this name: it measures the URN as Java encodes it for a URL."""
+    encoded = quote_plus(dataset_urn(dataset, env), safe="*").replace("~", "%7E")
+    return len(encoded) <= MAX_URN_BYTES
 
 
 def field_urn(dataset: str, path: str) -> str:
@@ -87,7 +96,7 @@ def aws_partition(region: str) -> str:
     return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
-def database_key(platform: Literal["glue", "redshift"], name: str, instance: str | None, env: str) -> DatabaseKey:
+def database_key(platform: str, name: str, instance: str | None, env: str) -> DatabaseKey:
     """The container of a Glue database or of a Redshift database (not of its schemas)."""
     return DatabaseKey(platform=platform, instance=instance, env=env, backcompat_env_as_instance=True, database=name)
 
@@ -104,9 +113,12 @@ def schema_key(database: str, name: str, instance: str | None, env: str) -> Sche
     )
 
 
-def container_key(item: Database | Table, instance: str | None, env: str) -> ContainerKey:
-    """The container that a database (or Redshift schema) is, or that a table lies in."""
+def container_key(item: Database | Table, instance: str | None, env: str, *, platform: str = "glue") -> ContainerKey:
+    """The container that a database (or Redshift schema) is, or that a table lies in.
+
+    `platform` and `instance` are those of the datasets; that of Redshift's is always the same.
+    """
     catalog, name = (item.catalog, item.name) if isinstance(item, Database) else (item.name.catalog, item.name.database)
     if item.platform == "glue":
-        return database_key("glue", name, instance, env)
+        return database_key(platform, name, instance, env)
     return schema_key(catalog, name, instance, env)

@@ -8,12 +8,14 @@ from typing import TypeAlias
 from datahub.configuration.source_common import PlatformInstanceConfigMixin
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.api.common import PipelineContext
-from datahub.ingestion.api.incremental_lineage_helper import convert_upstream_lineage_to_patch
 from datahub.ingestion.api.source import SourceReport
 from datahub.ingestion.api.workunit import MetadataWorkUnit
 from datahub.ingestion.api.workunit_processor import WorkunitProcessorContext
 from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
 from datahub.metadata.schema_classes import UpstreamLineageClass
+from datahub.specific.dataset import DatasetPatchBuilder
+
+from datahub_aws_lineage.emit.stored import stale_view_lineage
 
 WorkUnits: TypeAlias = Iterator[MetadataWorkUnit]
 
@@ -27,15 +29,40 @@ def described(proposals: Iterable[MetadataChangeProposalWrapper]) -> WorkUnits:
         yield proposal.as_workunit()
 
 
-def lineage_unit(proposal: MetadataChangeProposalWrapper, *, described: bool, incremental: bool) -> MetadataWorkUnit:
-    """Lineage of a dataset. Where another source describes it, the lineage must not make it ours to remove."""
+def mentioned(proposals: Iterable[MetadataChangeProposalWrapper]) -> WorkUnits:
+    """Of entities that only lineage names: what is not named any more may be there all the same, so it stays."""
+    for proposal in proposals:
+        yield proposal.as_workunit(is_primary_source=False)
+
+
+def lineage_unit(
+    proposal: MetadataChangeProposalWrapper,
+    *,
+    described: bool,
+    incremental: bool,
+    of_earlier_runs: UpstreamLineageClass | None = None,
+) -> MetadataWorkUnit:
+    """Lineage of a dataset; `incremental`: as a patch. Where another source describes the dataset, the lineage must not
+    make it ours to remove.
+
+    `of_earlier_runs` is what DataHub has of a view whose definition is known in full: what it does not say any more is
+    taken back.
+    """
     aspect = proposal.aspect
-    if described or not incremental or not isinstance(aspect, UpstreamLineageClass):
+    if not incremental or not isinstance(aspect, UpstreamLineageClass):
         return proposal.as_workunit(is_primary_source=described)
-    # DataHub's own processor for incremental lineage would forget whose dataset it is.
-    patch = convert_upstream_lineage_to_patch(str(proposal.entityUrn), aspect, proposal.systemMetadata)
-    patch.is_primary_source = False
-    return patch
+    stale = stale_view_lineage(of_earlier_runs, aspect)
+    patch = DatasetPatchBuilder(str(proposal.entityUrn))
+    for upstream in stale.upstreams:
+        patch.remove_upstream_lineage(upstream.dataset)
+    for column in stale.fineGrainedLineages or []:
+        patch.remove_fine_grained_lineage(column)
+    for upstream in aspect.upstreams:
+        patch.add_upstream_lineage(upstream)
+    for column in aspect.fineGrainedLineages or []:
+        patch.add_fine_grained_lineage(column)
+    (made,) = patch.build()
+    return MetadataWorkUnit(MetadataWorkUnit.generate_workunit_id(made), mcp_raw=made, is_primary_source=described)
 
 
 def browse_paths(report: SourceReport, pipeline: PipelineContext) -> BrowsePaths:

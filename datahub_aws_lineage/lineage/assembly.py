@@ -67,6 +67,9 @@ class Assembly:
     def _add_edge(self, edge: DatasetEdge) -> None:
         if self._is_self(edge.upstream):
             self._diagnostics.seen("edges from a dataset to itself, left out")
+            if edge.origin == "link":
+                detail = f"{self._downstream}: so is its target called; glue.platform_instance_map tells them apart"
+                self._diagnostics.skipped("unsupported", "resource link", detail)
             return
         before = self._edges.get(edge.upstream)
         if before is None or _PRECEDENCE.index(edge.origin) < _PRECEDENCE.index(before.origin):

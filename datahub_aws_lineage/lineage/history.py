@@ -229,7 +229,7 @@ class History:
     def _step(self, session: Session, statement: Statement) -> Step:
         context = session.context
         dialect = context.dialect
-        instance = self._resolver.redshift_instance(session.warehouse) if dialect == "redshift" else None
+        instance = self._resolver.default_instance(dialect, session.warehouse)
         query = query_id(self._fingerprint(statement.text, dialect), context, instance)
         return Step(session.record, statement, context, query)
 

@@ -15,7 +15,8 @@ from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 def query_id(fingerprint: str, context: SqlContext, instance: str | None) -> str:
     """One id for a statement under one set of default names: the same text under two databases is two queries.
 
-    `instance` is the platform instance of the warehouse: two warehouses have different tables under one name.
+    `instance` is the platform instance of the warehouse or the Data Catalog: two of them have different tables under
+    one name.
     """
     parts = (
         fingerprint,

@@ -71,12 +71,14 @@ Resolution: TypeAlias = Resolved | Unknown
 class Naming:
     """The recipe's part in names: platform instances, kept as given, and what lies behind connectors.
 
+    `data_catalog_platform` is `glue`, or `athena` where DataHub's source of that name describes the tables.
     `glue_instance` is the instance of the Data Catalog, `glue_instances` those of other owners by account id.
     `redshift_instances` go by the warehouse's label, `namespace_instances` by a datashare producer's namespace id.
     `athena_catalogs` gives platform and instance of a further Athena catalog. `external_instances` gives the instance
     of a federated external schema by `database.schema` as Redshift calls it.
     """
 
+    data_catalog_platform: Platform = "glue"
     glue_instance: str | None = None
     glue_instances: Mapping[str, str | None] = field(default_factory=dict)
     redshift_instances: Mapping[str | None, str | None] = field(default_factory=dict)
@@ -119,8 +121,8 @@ class Resolver:
         if name.catalog.startswith(f"{S3_TABLES}/"):
             return Dataset(self._naming.s3_tables_platform, table, name.catalog)
         if name.catalog != DATA_CATALOG:
-            return Dataset("glue", f"{name.catalog}.{table}", self._glue_instance(catalog_id))
-        return Dataset("glue", table, self._glue_instance(catalog_id))
+            table = f"{name.catalog}.{table}"
+        return Dataset(self._naming.data_catalog_platform, table, self._glue_instance(catalog_id))
 
     def location_dataset(self, uri: str) -> Dataset | None:
         """The dataset of a catalogued location, as it stands in the catalog."""
@@ -129,6 +131,10 @@ class Resolver:
 
     def redshift_instance(self, warehouse: str | None) -> str | None:
         return self._naming.redshift_instances.get(warehouse)
+
+    def default_instance(self, dialect: Dialect, warehouse: str | None) -> str | None:
+        """The platform instance of what statements name without a catalog of their own."""
+        return self.redshift_instance(warehouse) if dialect == "redshift" else self._naming.glue_instance
 
     def _table(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
         found = self.index.find(name, dialect, warehouse)

@@ -26,13 +26,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ViewDefinition:
-    """The SQL of a view (its query, or the whole CREATE VIEW statement) and the names it was written under."""
+    """The SQL of a view (its query, or the whole CREATE VIEW statement) and the names it was written under.
+
+    `original` is what its author wrote, where `sql` is an engine's expansion of that.
+    """
 
     sql: str
     dialect: ViewDialect
     default_catalog: str
     default_database: str
     materialized: bool = False
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,3 +58,12 @@ class QueryRecord:
     truncated: bool = False
     work_group: str | None = None
     statistics: Mapping[str, str] = field(default_factory=dict)
+
+
+def well_formed(text: str) -> str:
+    """Half of a surrogate pair, in which a text that was cut can end, becomes U+FFFD: it could not be written.
+
+    >>> well_formed("SELECT '" + chr(0xD83D)) == "SELECT '" + chr(0xFFFD)
+    True
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -13,31 +13,40 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from datahub.emitter.serialization_helper import post_json_transform
+from datahub.emitter.serialization_helper import post_json_transform, pre_json_transform
 from datahub.metadata.schema_classes import (
     DatahubIngestionCheckpointClass,
     MetadataChangeProposalClass,
+    UpstreamLineageClass,
 )
 from strict_schema import problems
+from upstream_patches import merge
 
 CONFIG = {
     "noCode": "true",
     "statefulIngestionCapable": True,
     "supportsImpactAnalysis": True,
     "patchCapable": True,
-    "versions": {"acryldata/datahub": {"version": "v1.2.0", "commit": "0"}},
     "datahub": {"serverType": "prod"},
 }
 
 TOKEN = "loopback-token"
+ENTITY = "/entitiesV2/"
+OPENAPI = "/openapi/v3/entity/"
 
 
 @dataclass
 class MetadataService:
-    """What was received. `refused` maps a proposal that was answered with 422 to what is wrong with it."""
+    """What was received. `refused` says what is wrong with proposals that were answered with 422.
+
+    `silent`: it knows nothing of what it has been told.
+    """
 
     url: str = ""
+    version: str = "v1.2.0"
+    silent: bool = False
     proposals: list[MetadataChangeProposalClass] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
@@ -61,6 +70,20 @@ class MetadataService:
             if proposal.aspectName == name and proposal.aspect is not None
         }
 
+    def entity(self, urn: str) -> dict[str, Any]:
+        """An entity in the form of `entitiesV2`: its aspects as they stand, patches of lineage applied."""
+        aspects: dict[str, Any] = {}
+        for proposal in self.proposals:
+            if proposal.entityUrn != urn or proposal.aspect is None:
+                continue
+            name, value = str(proposal.aspectName), json.loads(proposal.aspect.value)
+            if proposal.changeType != "PATCH":
+                aspects[name] = value
+            elif name == UpstreamLineageClass.ASPECT_NAME:
+                before = UpstreamLineageClass.from_obj(aspects[name]) if name in aspects else None
+                aspects[name] = pre_json_transform(merge(before, value).to_obj())
+        return {"urn": urn, "aspects": {name: {"value": value} for name, value in aspects.items()}}
+
     def last_checkpoint(self, urn: str) -> list[dict[str, Any]]:
         """The stateful-ingestion checkpoint of a job, in the form of `getTimeseriesAspectValues`."""
         name = DatahubIngestionCheckpointClass.ASPECT_NAME
@@ -83,31 +106,69 @@ def metadata_service() -> Iterator[MetadataService]:
         server.server_close()
 
 
+def _proposals(path: str, method: str, body: Any) -> list[dict[str, Any]] | None:
+    """What one call brings; None where it is no call that brings proposals."""
+    if path == "/aspects?action=ingestProposal":
+        return [body["proposal"]]
+    if path == "/aspects?action=ingestProposalBatch":
+        return list(body["proposals"])
+    return list(_from_openapi(path, method, body)) if path.startswith(OPENAPI) else None
+
+
+def _from_openapi(path: str, method: str, body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The proposals of one call, in the form that they have elsewhere: entities, each with its aspects by name."""
+    patch = method == "PATCH"
+    for entity in body:
+        for name in entity.keys() - {"urn"}:
+            value = entity[name]["value"]
+            yield {
+                "entityType": urlsplit(path).path.removeprefix(OPENAPI),
+                "entityUrn": entity["urn"],
+                "changeType": "PATCH" if patch else "UPSERT",
+                "aspectName": name,
+                "aspect": {
+                    "value": json.dumps(value["patch"] if patch else value),
+                    "contentType": "application/json-patch+json" if patch else "application/json",
+                },
+            }
+
+
+def _read(service: MetadataService, path: str) -> dict[str, Any] | None:
+    if path == "/config":
+        return {**CONFIG, "versions": {"acryldata/datahub": {"version": service.version, "commit": "0"}}}
+    if path.startswith(ENTITY) and not service.silent:
+        return service.entity(unquote(urlsplit(path).path.removeprefix(ENTITY)))
+    return None
+
+
 def _handler_of(service: MetadataService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # headers and body in one packet: the client's system delays its acknowledgement of halves
 
         def do_GET(self) -> None:
-            if self.path == "/config":
-                self._answer(200, CONFIG)
-            else:
+            found = _read(service, self.path)
+            if found is None:
                 self._unknown()
+            else:
+                self._answer(200, found)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 self._answer(401, {"message": "no token"})
-            elif self.path == "/aspects?action=ingestProposal":
-                self._take([body["proposal"]])
-            elif self.path == "/aspects?action=ingestProposalBatch":
-                self._take(body["proposals"])
             elif self.path == "/aspects?action=getTimeseriesAspectValues":
                 self._answer(200, {"value": {"values": service.last_checkpoint(body["urn"])}})
             else:
-                self._unknown()
+                self._take(_proposals(self.path, self.command, body))
 
-        def _take(self, written: list[dict[str, Any]]) -> None:
+        def do_PATCH(self) -> None:
+            self.do_POST()
+
+        def _take(self, written: list[dict[str, Any]] | None) -> None:
+            if written is None:
+                self._unknown()
+                return
             found = [problem for one in written for problem in service.take(one)]
             self._answer(422 if found else 200, {"message": found} if found else {"value": written[0]["entityUrn"]})
 

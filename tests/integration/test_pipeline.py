@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 from datahub.ingestion.api.source import SourceReport
 from datahub.ingestion.run.pipeline import Pipeline
+from datahub.ingestion.source.sql.sql_utils import gen_database_key
 from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
 from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from small_account import (
     ACCOUNT,
+    INSERT_DAILY,
     REDSHIFT_LOG,
+    UNLOAD_DAILY,
     WINDOW,
     Ingested,
     SmallAccount,
     account,
     ingest,
     short,
+    view,
 )
 from strict_schema import assert_valid_file
 
@@ -77,6 +81,17 @@ def test_catalog_views_and_history_become_one_graph(account: SmallAccount) -> No
         ("exchange/daily.total", "sales.daily.total", "DIRECT:IDENTITY"),
         ("sales.orders.amount", "lake/orders.amount", "DIRECT:IDENTITY"),
     } <= column_edges(ingested)
+
+
+@pytest.mark.parametrize("odd", ["\ud83d", "\x00", "\x1b", "\ufeff", "\U0001f600"])
+def test_texts_of_any_characters_arrive(account: SmallAccount, odd: str) -> None:
+    account.statements = [INSERT_DAILY.replace("void", odd)]
+    account.tables.append(
+        view("odd", f"SELECT '{odd}' AS x, total FROM sales.daily", {"x": "string", "total": "double"})
+    )
+    ingested = run(account)
+    assert not ingested.report.failures
+    assert {"glue sales.daily", "glue sales.odd"} <= ingested.upstreams().keys()
 
 
 def test_golden(account: SmallAccount) -> None:
@@ -148,6 +163,13 @@ def test_query_text(account: SmallAccount, query_text: str, literal: str) -> Non
     assert ("void" in str(ingested.proposals)) == (query_text == "full")
 
 
+def test_the_same_text_in_two_accounts_is_two_queries(account: SmallAccount) -> None:
+    """Else the later run would take the Query entity away from the tables of the earlier one."""
+    one, other = (set(run(account, platform_instance=name).aspects("querySubjects")) for name in ("one", "other"))
+    assert one
+    assert one.isdisjoint(other)
+
+
 def test_without_query_text_no_query_is_mentioned(account: SmallAccount) -> None:
     assert "urn:li:query" not in str(run(account, query_text="none").proposals)
 
@@ -167,6 +189,20 @@ def test_instances_stand_in_the_browse_paths_of_their_own_catalog(account: Small
     assert not any("aws-lineage" in str(path) for path in paths.values())
 
 
+def test_tables_are_those_of_datahubs_athena_source_where_the_recipe_says_so(account: SmallAccount) -> None:
+    ingested = run(account, glue={"platform": "athena"}, platform_instance="prod")
+    assert ingested.upstreams() == {
+        "athena prod.sales.orders": {"s3 lake/orders"},
+        "athena prod.sales.daily": {"s3 lake/daily", "athena prod.sales.orders"},
+        "athena prod.sales.v_daily": {"athena prod.sales.daily"},
+        "s3 exchange/daily": {"athena prod.sales.daily"},
+    }
+    database = gen_database_key("sales", "athena", "prod", "PROD").as_urn()
+    assert set(ingested.aspects("containerProperties")) == {database}
+    assert {aspect["container"] for aspect in ingested.aspects("container").values()} == {database}
+    assert "dataPlatform:glue" not in str(ingested.proposals)
+
+
 def test_a_link_leads_to_the_instance_of_its_owner(account: SmallAccount) -> None:
     target = {"CatalogId": "999999999999", "DatabaseName": "shared", "Name": "fx"}
     link = {"Name": "fx_link", "DatabaseName": "sales", "CatalogId": ACCOUNT, "TargetTable": target}
@@ -175,12 +211,56 @@ def test_a_link_leads_to_the_instance_of_its_owner(account: SmallAccount) -> Non
     assert ingested.upstreams()["glue sales.fx_link"] == {"glue treasury.shared.fx"}
 
 
+def test_a_link_to_a_table_of_the_same_name_says_how_to_tell_them_apart(account: SmallAccount) -> None:
+    target = {"CatalogId": "999999999999", "DatabaseName": "sales", "Name": "fx"}
+    account.tables.append({"Name": "fx", "DatabaseName": "sales", "CatalogId": ACCOUNT, "TargetTable": target})
+    ingested = run(account)
+    assert "glue sales.fx" not in ingested.upstreams()
+    assert ingested.report.skipped.counts["resource link: unsupported"] == 1
+    mapped = run(account, glue={"platform_instance_map": {"999999999999": "treasury"}})
+    assert mapped.upstreams()["glue sales.fx"] == {"glue treasury.sales.fx"}
+
+
 def test_s3_locations_are_nodes_unless_another_source_describes_them(account: SmallAccount) -> None:
     def described(ingested: Ingested) -> set[str]:
         return {short(urn) for urn in ingested.aspects("status") if "dataPlatform:s3," in urn}
 
     assert described(run(account)) == {"s3 lake/orders", "s3 lake/daily", "s3 exchange/daily"}
     assert described(run(account, include_s3_datasets=False)) == set()
+
+
+def test_tables_that_only_a_log_names_are_nodes_unless_another_source_describes_them(
+    account: SmallAccount, log: Path
+) -> None:
+    copied = "CREATE TABLE public.copied AS SELECT m.id, m.net * 2 AS twice FROM public.mistake m"
+    log.write_text(f'{REDSHIFT_LOG}4,"{copied}",2026-03-02 06:00:00,dev,alice,78,success\n')
+
+    def described(**settings: Any) -> dict[str, list[str]]:
+        warehouse = {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}], **settings}
+        ingested = run(account, redshift=[warehouse])
+        schemas = ingested.aspects("schemaMetadata")
+        return {
+            short(urn): [field["fieldPath"] for field in schemas.get(urn, {"fields": ()})["fields"]]
+            for urn in ingested.aspects("status")
+            if "dataPlatform:redshift," in urn
+        }
+
+    assert described() == {
+        "redshift dev.public.copied": ["id", "twice"],
+        "redshift dev.public.landing": [],
+        "redshift dev.public.mistake": ["id", "net"],
+        "redshift dev.public.report": [],
+    }
+    assert "redshift exported.dev.public.copied" in described(platform_instance="exported")
+    assert described(include_log_tables=False) == {}
+
+
+def test_a_location_whose_name_is_too_long_for_datahub_costs_its_own_edges_alone(account: SmallAccount) -> None:
+    deep = "/".join(["a-folder-within-a-folder"] * 18)
+    account.statements.append(UNLOAD_DAILY.replace("exchange/daily", f"exchange/{deep}"))
+    ingested = run(account)
+    assert len(ingested.upstreams()) == 4
+    assert ingested.report.skipped.counts["dataset with a long name: unsupported"] == 1
 
 
 def test_a_denied_part_does_not_stop_the_others(account: SmallAccount) -> None:

@@ -8,9 +8,30 @@ from typing import Any
 
 import pytest
 import requests
+from datahub.emitter.mcp import MetadataChangeProposalWrapper
+from datahub.emitter.serialization_helper import pre_json_transform
 from datahub.ingestion.run.pipeline import Pipeline
+from datahub.metadata.schema_classes import (
+    DatasetPropertiesClass,
+    DateTypeClass,
+    OtherSchemaClass,
+    SchemaFieldClass,
+    SchemaFieldDataTypeClass,
+    SchemaMetadataClass,
+)
 from metadata_server import TOKEN, MetadataService, metadata_service
-from small_account import DAILY, INSERT_DAILY, ORDERS, WINDOW, SmallAccount, account, short
+from small_account import (
+    DAILY,
+    INSERT_DAILY,
+    ORDERS,
+    REDSHIFT_LOG,
+    UNLOAD_DAILY,
+    WINDOW,
+    SmallAccount,
+    account,
+    short,
+    view,
+)
 
 __all__ = ["account"]
 
@@ -22,11 +43,15 @@ def service() -> Iterator[MetadataService]:
 
 
 def ingest(service: MetadataService, snapshot: Path, **recipe: Any) -> Pipeline:
+    return ingest_through({"mode": "SYNC"}, service, snapshot, recipe)
+
+
+def ingest_through(sink: dict[str, str], service: MetadataService, snapshot: Path, recipe: dict[str, Any]) -> Pipeline:
     pipeline = Pipeline.create(
         {
             "pipeline_name": "small-account",
             "source": {"type": "aws-lineage", "config": {"snapshot": str(snapshot), **WINDOW, **recipe}},
-            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, "mode": "SYNC"}},
+            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, **sink}},
         },
         report_to=None,
     )
@@ -40,14 +65,31 @@ def removed(service: MetadataService) -> set[str]:
     return {short(urn) for urn, status in statuses if status.get("removed") and "urn:li:dataJob:" not in urn}
 
 
-def test_everything_arrives_and_is_valid(service: MetadataService, account: SmallAccount) -> None:
-    ingest(service, account.record()).raise_from_status()
+@pytest.mark.parametrize(
+    ("sink", "version"),
+    [
+        ({"mode": "SYNC"}, "v1.2.0"),
+        ({"mode": "ASYNC"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH"}, "v1.2.0"),
+        ({"mode": "SYNC", "endpoint": "OPENAPI"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH", "endpoint": "OPENAPI"}, "v1.2.0"),
+        ({"mode": "ASYNC_BATCH"}, "v1.7.0"),  # takes patches of more aspects
+    ],
+)
+def test_everything_arrives_and_is_valid(
+    service: MetadataService, account: SmallAccount, sink: dict[str, str], version: str
+) -> None:
+    service.version = version
+    ingest_through(sink, service, account.record(), {}).raise_from_status()
     assert service.refused == []
     assert service.unknown_calls == []
     assert {short(urn) for urn in service.aspects("schemaMetadata")} == {
         "glue sales.orders",
         "glue sales.daily",
         "glue sales.v_daily",
+        "s3 lake/orders",
+        "s3 lake/daily",
+        "s3 exchange/daily",
     }
     patches = service.aspects("upstreamLineage")
     assert {short(urn) for urn in patches} >= {"glue sales.daily", "s3 exchange/daily"}
@@ -59,10 +101,23 @@ def test_a_table_that_is_gone_is_removed_by_the_next_run(service: MetadataServic
     stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
     ingest(service, account.record(), **stateful).raise_from_status()
     assert removed(service) == set()
-    account.tables, account.statements = [ORDERS, DAILY], [INSERT_DAILY]
+    account.tables = [ORDERS, DAILY]
     ingest(service, account.record(), **stateful).raise_from_status()
-    assert removed(service) == {"glue sales.v_daily", "s3 exchange/daily"}
+    assert removed(service) == {"glue sales.v_daily"}
     assert service.refused == []
+
+
+def test_what_only_older_statements_name_stays(service: MetadataService, account: SmallAccount, tmp_path: Path) -> None:
+    """Their lineage stays as well; that the window has moved on says nothing of `s3://exchange/daily`."""
+    log = tmp_path / "redshift.csv"
+    log.write_text(REDSHIFT_LOG)
+    stateful = {"stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0}}
+    warehouse = {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}]}
+    ingest(service, account.record(), redshift=[warehouse], **stateful).raise_from_status()
+    assert {"s3 exchange/daily", "redshift dev.public.landing"} <= {short(urn) for urn in service.aspects("status")}
+    account.statements = [INSERT_DAILY]
+    ingest(service, account.record(), **stateful).raise_from_status()
+    assert removed(service) == set()
 
 
 def test_after_a_failed_listing_nothing_is_removed(service: MetadataService, account: SmallAccount) -> None:
@@ -74,10 +129,24 @@ def test_after_a_failed_listing_nothing_is_removed(service: MetadataService, acc
     assert removed(service) == set()
 
 
-def test_lineage_of_another_sources_dataset_does_not_make_it_ours(
+def test_beside_datahubs_own_sources_only_lineage_and_queries_are_told(
     service: MetadataService, account: SmallAccount
 ) -> None:
-    """`exchange/daily` gets lineage and no status, and when the lineage ends it is not removed."""
+    ingest(service, account.record(), include_catalog_metadata=False, include_s3_datasets=False).raise_from_status()
+    entities: dict[str, set[str]] = {}
+    for proposal in service.proposals:
+        entities.setdefault(str(proposal.entityType), set()).add(str(proposal.aspectName))
+    assert entities == {
+        "dataset": {"upstreamLineage"},
+        "query": {"queryProperties", "querySubjects", "dataPlatformInstance", "status"},
+    }
+    assert service.refused == []
+
+
+def test_a_location_that_another_source_describes_gets_lineage_and_nothing_else(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    """With its lineage gone, it is not removed either."""
     recipe = {
         "include_s3_datasets": False,
         "stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0},
@@ -87,6 +156,84 @@ def test_lineage_of_another_sources_dataset_does_not_make_it_ours(
     account.statements = [INSERT_DAILY]
     ingest(service, account.record(), **recipe)
     assert not any("dataPlatform:s3," in urn for urn in service.aspects("status"))
+
+
+EXCHANGE = "urn:li:dataset:(urn:li:dataPlatform:s3,exchange/daily,PROD)"
+VIEW = "urn:li:dataset:(urn:li:dataPlatform:glue,sales.v_daily,PROD)"
+
+
+def stored(service: MetadataService, urn: str, aspect: str) -> Any:
+    return service.entity(urn)["aspects"].get(aspect, {}).get("value")
+
+
+def fields(service: MetadataService, urn: str) -> list[str]:
+    return [field["fieldPath"] for field in stored(service, urn, "schemaMetadata")["fields"]]
+
+
+def test_a_view_that_is_defined_anew_loses_its_old_lineage(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record()).raise_from_status()
+    account.tables[2] = view(
+        "v_daily", "SELECT day, amount AS twice FROM sales.orders", {"day": "date", "twice": "double"}
+    )
+    ingest(service, account.record()).raise_from_status()
+    lineage = stored(service, VIEW, "upstreamLineage")
+    assert {short(upstream["dataset"]) for upstream in lineage["upstreams"]} == {"glue sales.orders"}
+    assert {edge["upstreams"][0].rpartition("PROD),")[2] for edge in lineage["fineGrainedLineages"]} == {
+        "day)",
+        "amount)",
+    }
+    assert len(lineage["fineGrainedLineages"]) == 2
+
+
+def test_a_view_keeps_its_lineage_where_a_part_of_the_catalog_was_not_read(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    ingest(service, account.record())
+    before = stored(service, VIEW, "upstreamLineage")
+    account.denied = {"athena:ListQueryExecutions"}
+    account.tables[2] = view("v_daily", "SELECT day FROM sales.orders", {"day": "date"})
+    ingest(service, account.record())
+    kept = {short(upstream["dataset"]) for upstream in stored(service, VIEW, "upstreamLineage")["upstreams"]}
+    assert kept == {short(upstream["dataset"]) for upstream in before["upstreams"]} | {"glue sales.orders"}
+
+
+def test_columns_that_an_earlier_run_named_stay(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record())
+    assert fields(service, EXCHANGE) == ["day", "total"]
+    account.statements = [UNLOAD_DAILY.replace("day, total", "total AS grand")]
+    ingest(service, account.record())
+    assert fields(service, EXCHANGE) == ["grand", "day", "total"]
+
+
+def test_what_another_source_says_of_a_location_stays(service: MetadataService, account: SmallAccount) -> None:
+    properties = DatasetPropertiesClass(name="daily", customProperties={"number_of_files": "7"})
+    day = SchemaFieldClass("Day", SchemaFieldDataTypeClass(DateTypeClass._construct_with_defaults()), "date32")
+    day.description = "as in the files"
+    schema = SchemaMetadataClass("daily", "urn:li:dataPlatform:s3", 0, "", OtherSchemaClass(""), [day])
+    for aspect in (properties, schema):
+        said = MetadataChangeProposalWrapper(entityUrn=EXCHANGE, aspect=aspect)
+        assert service.take(pre_json_transform(said.to_obj())) == []
+    ingest(service, account.record()).raise_from_status()
+    assert stored(service, EXCHANGE, "datasetProperties")["customProperties"] == {"number_of_files": "7"}
+    assert stored(service, EXCHANGE, "schemaMetadata")["fields"][0]["description"] == "as in the files"
+    assert fields(service, EXCHANGE) == ["Day", "total"]
+    edges = stored(service, EXCHANGE, "upstreamLineage")["fineGrainedLineages"]
+    assert {edge["downstreams"][0].rpartition(",")[2] for edge in edges} == {"Day)", "total)"}
+    count = len(service.proposals)
+    ingest(service, account.record())
+    again = [one.aspectName for one in service.proposals[count:] if one.entityUrn == EXCHANGE]
+    assert sorted(map(str, again)) == ["status", "upstreamLineage"]
+
+
+def test_where_datahub_cannot_be_asked_nothing_of_others_is_replaced(
+    service: MetadataService, account: SmallAccount
+) -> None:
+    service.silent = True
+    pipeline = ingest(service, account.record())
+    pipeline.raise_from_status()
+    assert set(service.entity(EXCHANGE)["aspects"]) == {"status", "upstreamLineage"}
+    assert len(pipeline.source.get_report().warnings) == 1
+    assert len(service.unknown_calls) == 1
 
 
 def test_the_service_is_strict(service: MetadataService) -> None:

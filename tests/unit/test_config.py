@@ -14,6 +14,7 @@ from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, Syst
 from datahub_aws_lineage.errors import ConfigurationError
 
 SERVERLESS = {"name": "analytics", "work_group": "wg"}
+LOGGED = {"query_logs": [{"type": "system_views"}]}
 CLUSTER = {"name": "ledger", "cluster_identifier": "c1", "database_user": "reader"}
 
 
@@ -77,10 +78,22 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
             {"redshift": [{"name": "x", "secret_arn": "a", "query_logs": [{"type": "file", "path": "x.csv"}]}]},
             "secret_arn: no effect, because neither work_group nor cluster_identifier is given",
         ),
+        (
+            {"redshift": [{**SERVERLESS, "include_log_tables": True}]},
+            "include_log_tables: no effect, because the catalog is read",
+        ),
+        (
+            {"redshift": [{**SERVERLESS, **LOGGED, "include_catalog": False, "include_log_tables": True}]},
+            "include_log_tables: no effect, because include_catalog is false",
+        ),
         ({"redshift": [SERVERLESS, {**SERVERLESS, "work_group": "other"}]}, "analytics is given more than once"),
         ({"redshift": [{**SERVERLESS, "databases": []}]}, "redshift.0.databases"),
         ({"athena": {"catalogs": {"AwsDataCatalog": {"platform": "glue"}}}}, "needs no entry"),
         ({"athena": {"catalogs": {"L": {"platform": "a"}, "l": {"platform": "b"}}}}, "differ only in case"),
+        (
+            {"include_catalog_metadata": False, "stateful_ingestion": {"enabled": True}},
+            "stateful_ingestion: no effect, because include_catalog_metadata is false",
+        ),
         ({"start_time": "2026-02-02T00:00:00Z", "end_time": "2026-02-01T00:00:00Z"}, "is not before end_time"),
         ({"query_text": "some"}, "query_text"),
         ({"env": "MOON"}, "env must be one of"),

@@ -10,6 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 from datahub.configuration.common import AllowDenyPattern
+from datahub.ingestion.source.aws.glue import GlueSourceConfig
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from readme import README, check_block, fenced
@@ -52,6 +53,13 @@ def test_the_recipe_of_the_readme_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yml"
     path.write_text(recipe)
     assert load_recipe(path).redshift[0].work_group == "analytics"
+
+
+def test_what_the_recipe_beside_datahubs_own_sources_says_of_theirs() -> None:
+    text = (ROOT / "recipes" / "coexist.yml").read_text(encoding="utf-8")
+    assert "include_view_lineage: false" in text
+    assert GlueSourceConfig.model_fields["include_view_lineage"].default is True
+    assert GlueSourceConfig.model_fields["emit_storage_lineage"].default is False
 
 
 # ---- permissions ----------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def test_each_part_of_the_recipe_is_answered_for(recording: RecordingWriter) -> 
     with recording:
         recording.add("glue", "GetDatabases", {}, {"DatabaseList": [{"Name": "sales"}]})
         recording.add("glue", "GetTables", {"DatabaseName": "sales"}, DENIED, status=400)
-        recording.add("athena", "ListWorkGroups", {}, {"WorkGroups": []})
+        recording.add("athena", "ListWorkGroups", {}, {"WorkGroups": [{"Name": "primary", "State": "ENABLED"}]})
         recording.add("athena", "ListQueryExecutions", {"WorkGroup": "primary"}, {"QueryExecutionIds": []})
     report = connection_report(recording)
     assert report.internal_failure is None

@@ -400,20 +400,24 @@ def test_probes_name_what_is_denied(clients: Clients, athena: Stubber) -> None:
     athena.add_client_error("list_work_groups", "AccessDeniedException")
     with pytest.raises(AccessDeniedError, match="athena:ListWorkGroups"):
         probe_work_groups(clients)
+    athena.add_client_error("list_work_groups", "AccessDeniedException")
+    with pytest.raises(AccessDeniedError, match="athena:ListWorkGroups"):
+        probe_history(clients)
+    athena.add_response("list_work_groups", {"WorkGroups": [{"Name": "primary"}]})
     athena.add_response("list_query_executions", {"QueryExecutionIds": ["q1"]})
     athena.add_client_error("batch_get_query_execution", "AccessDeniedException")
     with pytest.raises(AccessDeniedError, match="athena:BatchGetQueryExecution"):
         probe_history(clients)
-    asked = {"WorkGroup": "nope", "MaxResults": 1}
-    text = "WorkGroup nope is not found."
-    athena.add_client_error("list_query_executions", "InvalidRequestException", text, expected_params=asked)
-    with pytest.raises(NotFoundError):
-        probe_history(clients, "nope")
 
 
-def test_probe_of_a_work_group_without_history(clients: Clients, athena: Stubber) -> None:
-    athena.add_response("list_query_executions", {}, {"WorkGroup": "primary", "MaxResults": 1})
-    probe_history(clients)
+def test_the_probe_asks_a_work_group_that_is_read(clients: Clients, athena: Stubber) -> None:
+    groups = {"WorkGroups": [{"Name": "primary"}, {"Name": "etl"}]}
+    athena.add_response("list_work_groups", groups)
+    athena.add_response("list_query_executions", {}, {"WorkGroup": "etl", "MaxResults": 1})
+    probe_history(clients, lambda name: name != "primary")
+    athena.add_response("list_work_groups", groups)
+    with pytest.raises(NotFoundError, match="work_group_pattern"):
+        probe_history(clients, lambda _: False)
 
 
 def test_permissions_are_those_of_the_calls_made(
@@ -428,6 +432,7 @@ def test_permissions_are_those_of_the_calls_made(
     read(clients, diagnostics)
     athena.add_response("list_work_groups", {"WorkGroups": []})
     probe_work_groups(clients)
+    athena.add_response("list_work_groups", {"WorkGroups": [{"Name": "primary"}]})
     athena.add_response("list_query_executions", {"QueryExecutionIds": ["q1"]})
     athena.add_response("batch_get_query_execution", {})
     probe_history(clients)

@@ -139,9 +139,11 @@ def test_columns_of_the_definition_that_cannot_be_read_are_unknown(diagnostics: 
     assert table.view is not None
 
 
-def test_hive_view_prefers_the_expanded_text(diagnostics: MagicMock) -> None:
+def test_hive_view_prefers_the_expanded_text_and_keeps_what_was_written(diagnostics: MagicMock) -> None:
     view = view_of(diagnostics, virtual("SELECT * FROM t", "SELECT `t`.`a` FROM `sales`.`t`"))
-    assert view == ViewDefinition("SELECT `t`.`a` FROM `sales`.`t`", "hive", "awsdatacatalog", "reports")
+    assert view == ViewDefinition(
+        "SELECT `t`.`a` FROM `sales`.`t`", "hive", "awsdatacatalog", "reports", original="SELECT * FROM t"
+    )
 
 
 @pytest.mark.parametrize("expanded", [None, "", "  ", "/* nothing */", "-- nothing"])

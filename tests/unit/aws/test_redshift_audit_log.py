@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -19,7 +20,7 @@ from datahub_aws_lineage.aws import redshift_sql
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader, log_place, probe
 from datahub_aws_lineage.aws.redshift_audit_records import AuditRecord, MalformedRecord, parse_records
-from datahub_aws_lineage.errors import NotFoundError
+from datahub_aws_lineage.errors import AccessDeniedError, NotFoundError
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, TimeWindow
 
 BUCKET = "audit-logs"
@@ -328,6 +329,16 @@ def test_probe_finds_the_log_or_says_where_it_looked(clients: Clients) -> None:
     probe(clients, BUCKET, f"audit/AWSLogs/{ACCOUNT}")
     with pytest.raises(NotFoundError):
         probe(clients, "no-such-bucket")
+
+
+def test_probe_names_the_permission_to_read_what_is_listed(clients: Clients) -> None:
+    put(clients, key(), line("select 1"))
+    with Stubber(clients.client("s3")) as s3:
+        s3.add_response("list_objects_v2", {"Contents": [{"Key": key()}]})
+        s3.add_client_error("get_object", "AccessDenied", http_status_code=403)
+        with pytest.raises(AccessDeniedError) as caught:
+            probe(clients, BUCKET, "audit")
+    assert caught.value.permission == "s3:GetObject"
 
 
 def test_a_place_is_read_from_a_prefix() -> None:

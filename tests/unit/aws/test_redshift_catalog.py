@@ -203,6 +203,15 @@ def test_a_denied_part_warns_and_the_rest_is_read(notes: Notes) -> None:
     assert not notes.failures
 
 
+@pytest.mark.parametrize("listing", [redshift_sql.SCHEMAS, redshift_sql.TABLES, redshift_sql.COLUMNS])
+def test_a_denied_listing_is_a_failure_so_that_no_table_seems_to_be_gone(notes: Notes, listing: str) -> None:
+    denied = reader(notes, {listing: Fails("permission denied for relation svv_all_tables")})
+    list(denied.read_databases())
+    list(denied.read_tables())
+    assert [title.rpartition(" ")[2] for title, _ in notes.failures] == ["denied"]
+    assert not notes.warnings
+
+
 def test_a_part_that_fails_is_a_failure(notes: Notes) -> None:
     found = tables(notes, {redshift_sql.COLUMNS: Fails("ERROR: external catalog timed out")})
 

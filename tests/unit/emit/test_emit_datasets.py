@@ -17,6 +17,7 @@ from emit_samples import (
     PUBLIC,
     REGION,
     REPORT,
+    REPORT_SET,
     S3_SET,
     SALES,
     TABLES,
@@ -26,13 +27,14 @@ from emit_samples import (
 from strict_schema import assert_valid
 
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
+from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, table_proposals
+from datahub_aws_lineage.emit.schemas import open_field
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.urns import container_key
 from datahub_aws_lineage.model.catalog import Database, LinkTarget, Table
-from datahub_aws_lineage.model.names import Dataset
 
 
-def described(table: Table, *, include_owner: bool = False) -> dict[str, Any]:
+def described(table: Table) -> dict[str, Any]:
     proposals = list(
         table_proposals(
             table,
@@ -40,7 +42,6 @@ def described(table: Table, *, include_owner: bool = False) -> dict[str, Any]:
             env="PROD",
             region=REGION,
             diagnostics=Notes(),
-            include_owner=include_owner,
         )
     )
     return by_name(proposals)
@@ -70,6 +71,7 @@ def test_properties_of_a_glue_table() -> None:
         "Location": "s3://lake/sales/orders/",
         "TableType": "EXTERNAL_TABLE",
         "TableFormat": "hive",
+        "Owner": "hadoop",
     }
     assert properties.created.time == int(EARLIER.timestamp() * 1000)
     assert properties.lastModified.time - properties.created.time == 24 * 3600 * 1000
@@ -88,7 +90,11 @@ def test_a_table_of_an_unknown_account_has_no_arn() -> None:
 def test_properties_of_a_redshift_table() -> None:
     aspects = described(replace(REPORT, table_type="TABLE", parameters={"dist_style": "EVEN"}))
     assert aspects["datasetProperties"].qualifiedName == "dev.public.report"
-    assert aspects["datasetProperties"].customProperties == {"dist_style": "EVEN", "table_type": "TABLE"}
+    assert aspects["datasetProperties"].customProperties == {
+        "dist_style": "EVEN",
+        "table_type": "TABLE",
+        "owner": "awsuser",
+    }
     assert aspects["dataPlatformInstance"].instance == (
         "urn:li:dataPlatformInstance:(urn:li:dataPlatform:redshift,warehouse)"
     )
@@ -116,27 +122,34 @@ def test_a_link_without_columns_has_no_schema() -> None:
     assert "schemaMetadata" not in described(LINKED)
 
 
-def test_owners_only_when_asked_for() -> None:
-    assert "ownership" not in described(ORDERS)
-    owner = described(ORDERS, include_owner=True)["ownership"].owners[0]
-    assert (owner.owner, owner.type) == ("urn:li:corpuser:hadoop", "DATAOWNER")
-    assert described(REPORT, include_owner=True)["ownership"].owners[0].type == "TECHNICAL_OWNER"
-    assert "ownership" not in described(TOTALS, include_owner=True)
+def test_a_link_says_where_it_leads_and_neither_it_nor_a_view_has_a_format() -> None:
+    assert described(LINKED)["datasetProperties"].customProperties == {"TargetTable": "210987654321:sales.orders"}
+    assert described(TOTALS)["datasetProperties"].customProperties == {"TableType": "VIRTUAL_VIEW"}
 
 
-def test_a_bare_location_is_described_only_where_no_other_source_does() -> None:
-    aspects = by_name(list(location_proposals(S3_SET, env="PROD", primary=True)))
-    assert set(aspects) == {"status", "datasetProperties", "dataPlatformInstance"}
+def test_a_location_is_described_by_what_lineage_knows_of_it() -> None:
+    field = open_field("id", None)
+    aspects = by_name(list(open_proposals(S3_SET, [field], StoredDataset(), env="PROD")))
+    assert set(aspects) == {"status", "datasetProperties", "dataPlatformInstance", "schemaMetadata"}
     assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
         "orders",
         "s3://lake/sales/orders",
     )
-    assert list(location_proposals(S3_SET, env="PROD", primary=False)) == []
+    assert aspects["schemaMetadata"].schemaName == "lake/sales/orders"
+    assert aspects["schemaMetadata"].fields == [field]
 
 
-def test_a_foreign_dataset_that_is_only_an_endpoint_has_no_uri() -> None:
-    aspects = by_name(list(location_proposals(Dataset("mysql", "shop.orders", "x"), env="PROD", primary=True)))
-    assert aspects["datasetProperties"].qualifiedName is None
+def test_a_location_of_unknown_columns_has_no_schema() -> None:
+    assert "schemaMetadata" not in by_name(list(open_proposals(S3_SET, [], StoredDataset(), env="PROD")))
+    assert list(schema_proposals(S3_SET, [], env="PROD")) == []
+
+
+def test_a_table_that_only_a_log_names() -> None:
+    aspects = by_name(list(open_proposals(REPORT_SET, [], StoredDataset(), env="PROD")))
+    assert (aspects["datasetProperties"].name, aspects["datasetProperties"].qualifiedName) == (
+        "report",
+        "dev.public.report",
+    )
 
 
 def test_glue_databases() -> None:

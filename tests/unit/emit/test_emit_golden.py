@@ -24,6 +24,7 @@ from datahub.testing.compare_metadata_json import assert_metadata_files_equal
 from emit_samples import (
     DATASETS,
     LINEAGES,
+    ORDERS,
     PUBLIC,
     QUERY,
     REGION,
@@ -37,9 +38,10 @@ from emit_samples import (
 from strict_schema import assert_valid_file
 
 from datahub_aws_lineage.emit.containers import Containers
-from datahub_aws_lineage.emit.datasets import location_proposals, table_proposals
+from datahub_aws_lineage.emit.datasets import open_proposals, table_proposals
 from datahub_aws_lineage.emit.queries import QueryBuilder
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
+from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,9 +58,10 @@ def emitted() -> Iterator[MetadataChangeProposalWrapper]:
     yield from containers.proposals(SALES, None)
     yield from containers.proposals(PUBLIC, REPORT_SET.instance)
     for table in TABLES:
-        schemas.add(DATASETS[table.name], table)
+        schemas.add(DATASETS[table.name], table, S3_SET if table is ORDERS else None)
         yield from table_proposals(table, DATASETS[table.name], env="PROD", region=REGION, diagnostics=notes)
-    yield from location_proposals(S3_SET, env="PROD", primary=True)
+    schemas.learn(LINEAGES)
+    yield from open_proposals(S3_SET, schemas.open_fields(S3_SET), StoredDataset(), env="PROD")
     upstreams = UpstreamBuilder(env="PROD", schemas=schemas, query_text="full", mask=masked)
     for lineage in LINEAGES:
         proposal = upstreams.proposal(lineage)

@@ -1,43 +1,35 @@
-"""Incremental lineage: through DataHub's own work-unit processor, and what a server makes of the patch.
-
-No DataHub server runs here. `merge` stands for its documented folding of an `upstreamLineage` patch: upstreams by
-dataset; fine-grained edges by transform operation, downstream, query and upstream, with the lowest confidence.
-"""
+"""Incremental lineage: the patches of this source, and what a server makes of them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from datahub.configuration.common import ConfigModel
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
-from datahub.emitter.mcp_patch_builder import parse_patch_path
-from datahub.ingestion.api.common import PipelineContext
-from datahub.ingestion.api.source import SourceReport
+from datahub.ingestion.api.incremental_lineage_helper import convert_upstream_lineage_to_patch
 from datahub.ingestion.api.workunit import MetadataWorkUnit
-from datahub.ingestion.api.workunit_processor import WorkunitProcessorContext
-from datahub.ingestion.workunit_processors.auto_incremental_lineage import AutoIncrementalLineageProcessor
 from datahub.metadata.schema_classes import (
+    AuditStampClass,
     FineGrainedLineageClass,
     GenericAspectClass,
     MetadataChangeProposalClass,
     UpstreamClass,
     UpstreamLineageClass,
 )
-from emit_samples import DATASETS, LINEAGES, REPORT_SET, TABLES, Notes, masked
+from emit_samples import DATASETS, LINEAGES, ORDERS_SET, REPORT_SET, TABLES, TOTALS_SET, Notes, masked
 from strict_schema import assert_valid, problems
+from upstream_patches import merge
 
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 from datahub_aws_lineage.emit.urns import dataset_urn
-from datahub_aws_lineage.model.lineage import DatasetLineage
+from datahub_aws_lineage.emit.work_units import lineage_unit
+from datahub_aws_lineage.model.lineage import ColumnEdge, DatasetEdge, DatasetLineage
 
-
-class Config(ConfigModel):
-    incremental_lineage: bool
+OTHER = "urn:li:dataset:(urn:li:dataPlatform:postgres,shop.cities,PROD)"
+TARGET = dataset_urn(TOTALS_SET, "PROD")
 
 
 def proposal(lineage: DatasetLineage) -> MetadataChangeProposalWrapper:
@@ -49,81 +41,47 @@ def proposal(lineage: DatasetLineage) -> MetadataChangeProposalWrapper:
     return found
 
 
-def processed(proposals: Iterable[MetadataChangeProposalWrapper], *, incremental: bool) -> list[MetadataWorkUnit]:
-    """As in a pipeline without a server (the file sink): the processor asks for the option alone."""
-    context = WorkunitProcessorContext(
-        source_report=SourceReport(),
-        pipeline_context=PipelineContext(run_id="test"),
-        source_config=Config(incremental_lineage=incremental),
-        platform="aws-lineage",
-    )
-    units = [proposal.as_workunit() for proposal in proposals]
-    if not AutoIncrementalLineageProcessor.should_enable(context):
-        return units
-    return list(AutoIncrementalLineageProcessor.create(context).process(units))
+def unit(whole: MetadataChangeProposalWrapper, of_earlier_runs: UpstreamLineageClass | None = None) -> MetadataWorkUnit:
+    return lineage_unit(whole, described=True, incremental=True, of_earlier_runs=of_earlier_runs)
 
 
-def operations(unit: MetadataWorkUnit) -> list[dict[str, Any]]:
-    assert isinstance(unit.metadata, MetadataChangeProposalClass)
-    assert isinstance(unit.metadata.aspect, GenericAspectClass)
-    return list(json.loads(unit.metadata.aspect.value))
-
-
-def merge(stored: UpstreamLineageClass | None, patch: list[dict[str, Any]]) -> UpstreamLineageClass:
-    upstreams = {upstream.dataset: upstream for upstream in (stored.upstreams if stored else [])}
-    edges: dict[tuple[str, str, str], dict[str, float]] = {}
-    for edge in (stored.fineGrainedLineages or []) if stored else []:
-        assert edge.downstreams is not None
-        key = (edge.transformOperation or "NONE", edge.downstreams[0], edge.query or "NONE")
-        edges.setdefault(key, {}).update(dict.fromkeys(edge.upstreams or [], edge.confidenceScore))
-    for operation in patch:
-        kind, *path = (str(part) for part in parse_patch_path(operation["path"]))
-        if kind == "upstreams":
-            upstreams[path[0]] = UpstreamClass.from_obj(operation["value"])
-        else:
-            named = edges.setdefault((path[0], path[1], path[2]), {})
-            named[path[3]] = operation["value"]["confidenceScore"]
-    return UpstreamLineageClass(
-        upstreams=[upstreams[urn] for urn in sorted(upstreams)],
-        fineGrainedLineages=[_entry(key, named) for key, named in sorted(edges.items(), key=_downstream_first)] or None,
-    )
-
-
-def _downstream_first(item: tuple[tuple[str, str, str], Any]) -> tuple[str, str, str]:
-    operation, downstream, query = item[0]
-    return downstream, "" if query == "NONE" else query, operation
-
-
-def _entry(key: tuple[str, str, str], upstreams: dict[str, float]) -> FineGrainedLineageClass:
-    operation, downstream, query = key
-    return FineGrainedLineageClass(
-        upstreamType="FIELD_SET",
-        downstreamType="FIELD",
-        upstreams=sorted(upstreams),
-        downstreams=[downstream],
-        transformOperation=operation,
-        query=None if query == "NONE" else query,
-        confidenceScore=min(upstreams.values()),
-    )
+def operations(made: MetadataWorkUnit) -> list[dict[str, Any]]:
+    assert isinstance(made.metadata, MetadataChangeProposalClass)
+    assert isinstance(made.metadata.aspect, GenericAspectClass)
+    return list(json.loads(made.metadata.aspect.value))
 
 
 @pytest.mark.parametrize("lineage", LINEAGES)
 def test_a_patch_says_what_the_whole_aspect_says(lineage: DatasetLineage) -> None:
     whole = proposal(lineage)
-    (unit,) = processed([whole], incremental=True)
-    assert problems(unit) == []
-    assert merge(None, operations(unit)) == whole.aspect
+    assert problems(unit(whole)) == []
+    assert merge(None, operations(unit(whole))) == whole.aspect
 
 
 def test_without_the_option_the_aspect_goes_whole() -> None:
     whole = proposal(LINEAGES[1])
-    (unit,) = processed([whole], incremental=False)
-    assert unit.metadata is whole
+    assert lineage_unit(whole, described=True, incremental=False).metadata is whole
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of DataHub's own code
+@pytest.mark.parametrize("lineage", LINEAGES)
+def test_the_patch_is_what_datahub_makes_of_the_whole_aspect(lineage: DatasetLineage) -> None:
+    whole = proposal(lineage)
+    assert isinstance(whole.aspect, UpstreamLineageClass)
+    theirs = convert_upstream_lineage_to_patch(str(whole.entityUrn), whole.aspect, None)
+    assert operations(unit(whole)) == operations(theirs)
+
+
+@pytest.mark.parametrize("incremental", [True, False])
+@pytest.mark.parametrize("described", [True, False])
+def test_lineage_makes_a_dataset_ours_only_where_it_is_described(incremental: bool, described: bool) -> None:
+    made = lineage_unit(proposal(LINEAGES[1]), described=described, incremental=incremental)
+    assert made.is_primary_source is described
 
 
 @pytest.mark.parametrize("lineage", LINEAGES)
 def test_the_same_run_again_adds_nothing(lineage: DatasetLineage) -> None:
-    patch = operations(processed([proposal(lineage)], incremental=True)[0])
+    patch = operations(unit(proposal(lineage)))
     once = merge(None, patch)
     assert merge(once, patch) == once
 
@@ -132,7 +90,7 @@ def test_another_run_of_the_query_with_other_literals_adds_nothing() -> None:
     lineage = LINEAGES[-1]
     literal = replace(lineage.columns[0], expression="COALESCE(city, 100)")
     later = replace(lineage, columns=(literal, *lineage.columns[1:]))
-    first, second = (operations(processed([proposal(each)], incremental=True)[0]) for each in (lineage, later))
+    first, second = (operations(unit(proposal(each))) for each in (lineage, later))
     assert merge(merge(None, first), second) == merge(None, first)
 
 
@@ -148,7 +106,7 @@ def test_what_another_writer_put_there_survives() -> None:
     )
     stored = UpstreamLineageClass([UpstreamClass(other, "TRANSFORMED")], [edge])
     whole = proposal(LINEAGES[-1])
-    merged = merge(stored, operations(processed([whole], incremental=True)[0]))
+    merged = merge(stored, operations(unit(whole)))
     assert_valid([MetadataChangeProposalWrapper(entityUrn=target, aspect=merged)])
     assert isinstance(whole.aspect, UpstreamLineageClass)
     assert {upstream.dataset for upstream in merged.upstreams} == {
@@ -164,6 +122,56 @@ def test_a_slash_or_a_tilde_in_an_expression_is_no_part_of_the_path() -> None:
     lineage = LINEAGES[1]
     odd = replace(lineage.columns[1], expression="SUM(a / b) ~ '~1/'")
     whole = proposal(replace(lineage, columns=(odd,)))
-    (unit,) = processed([whole], incremental=True)
-    assert problems(unit) == []
-    assert merge(None, operations(unit)) == whole.aspect
+    assert problems(unit(whole)) == []
+    assert merge(None, operations(unit(whole))) == whole.aspect
+
+
+def view(*columns: ColumnEdge) -> MetadataChangeProposalWrapper:
+    upstreams = sorted({column.upstream for column in columns}, key=str)
+    edges = tuple(DatasetEdge(upstream, "view") for upstream in upstreams)
+    return proposal(DatasetLineage(TOTALS_SET, edges, columns))
+
+
+def column_entry(operation: str | None, query: str | None = None) -> FineGrainedLineageClass:
+    """What another writer could say of a column of the view."""
+    return FineGrainedLineageClass(
+        upstreamType="FIELD_SET",
+        downstreamType="FIELD",
+        upstreams=[f"urn:li:schemaField:({OTHER},name)"],
+        downstreams=[f"urn:li:schemaField:({TARGET},city)"],
+        transformOperation=operation,
+        query=query,
+    )
+
+
+OTHERS = MetadataChangeProposalWrapper(
+    entityUrn=TARGET,
+    aspect=UpstreamLineageClass(
+        [
+            UpstreamClass(OTHER, "VIEW", query="urn:li:query:view_1"),
+            UpstreamClass(OTHER.replace("cities", "b"), "VIEW", AuditStampClass(1772000000000, "urn:li:corpuser:x")),
+            UpstreamClass(OTHER.replace("cities", "c"), "VIEW", properties={"source": "UI"}),
+            UpstreamClass(OTHER.replace("cities", "d"), "COPY"),
+        ],
+        [
+            column_entry("DIRECT:IDENTITY", query="urn:li:query:view_1"),
+            column_entry("SQL: name"),
+            column_entry("DIRECT:COPY"),
+            column_entry(None),
+        ],
+    ),
+)
+"""Lineage of the view by other writers."""
+
+
+def test_what_a_view_is_not_made_of_any_more_is_taken_back_and_nothing_else() -> None:
+    price = ColumnEdge(ORDERS_SET, "items.price", "total", "AGGREGATION", "SUM(i.price)", 1.0)
+    quantity = ColumnEdge(ORDERS_SET, "id", "total", "AGGREGATION", "SUM(i.price)", 1.0)
+    city = ColumnEdge(REPORT_SET, "city", "city", "IDENTITY", None, 1.0)
+    before, after = view(price, quantity, city), view(price)
+    stored = merge(merge(None, operations(unit(before))), operations(unit(OTHERS)))
+    patch = unit(after, stored)
+    assert problems(patch) == []
+    assert merge(stored, operations(patch)) == merge(merge(None, operations(unit(after))), operations(unit(OTHERS)))
+    again = merge(stored, operations(patch))
+    assert operations(unit(after, again)) == operations(unit(after))

@@ -187,7 +187,7 @@ def _assert_same_properties(ours: dict[str, Any], native: dict[str, Any]) -> Non
         assert mine.description == theirs.description
         expected = {key: value for key, value in theirs.customProperties.items() if key != "CreateTime"}
         assert mine.customProperties.items() >= expected.items()
-        assert set(mine.customProperties) - set(expected) <= {"TableType", "TableFormat"}
+        assert set(mine.customProperties) - set(expected) <= {"TableType", "TableFormat", "Owner"}
 
 
 def test_what_both_emit_passes_the_strict_check(session: boto3.Session) -> None:

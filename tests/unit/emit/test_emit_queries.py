@@ -13,7 +13,7 @@ from emit_samples import DATASETS, EARLIER, LATER, QUERY, REPORT_SET, TABLES, TO
 from strict_schema import assert_valid
 
 from datahub_aws_lineage.emit.queries import MAX_STATEMENT_BYTES, QueryBuilder, QueryText, cut_statement
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.urns import dataset_urn, field_urn
 from datahub_aws_lineage.model.lineage import Query
 

@@ -10,13 +10,14 @@ import pytest
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.ingestion.source.sql.sql_types import resolve_postgres_modified_type
 from datahub.metadata.schema_classes import SchemaFieldClass, SchemaFieldDataTypeClass
-from emit_samples import LINKED, LINKED_SET, ORDERS, ORDERS_SET, REPORT, REPORT_SET, Notes
+from emit_samples import ORDERS, ORDERS_SET, Notes
 from strict_schema import assert_valid
 
-from datahub_aws_lineage.emit.schemas import SchemaIndex, field_paths, schema_fields, schema_metadata
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
+from datahub_aws_lineage.emit.schemas import field_of, field_paths, schema_fields, schema_metadata, simple_path
 from datahub_aws_lineage.emit.urns import dataset_urn
 from datahub_aws_lineage.model.catalog import Column, Table
-from datahub_aws_lineage.model.names import Dataset, TableName
+from datahub_aws_lineage.model.names import TableName
 
 
 def glue(*columns: Column) -> Table:
@@ -156,44 +157,19 @@ def test_every_simple_path_is_one_of_the_schema_as_datahub_simplifies_it() -> No
     assert sorted(field_paths(ORDERS).values()) == sorted(simplify(field.fieldPath) for field in fields)
 
 
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("user.address.city", "user.address.City"),
-        ("USER.Address.ZIP", "user.address.zip"),
-        ("user.address.zip.plus4", "user.address.zip"),
-        ("tags.some key", "tags"),
-        ("tags.a.b.c", "tags"),
-    ],
-)
-def test_a_path_lands_on_its_field_or_nearest_ancestor(path: str, found: str) -> None:
-    notes = Notes()
-    index = SchemaIndex(notes)
-    index.add(ORDERS_SET, ORDERS)
-    assert index.field_path(ORDERS_SET, path) == found
-    assert notes.entries == []
-
-
-def test_a_column_that_a_known_schema_lacks_is_no_column_and_is_counted() -> None:
-    notes = Notes()
-    index = SchemaIndex(notes)
-    index.add(REPORT_SET, REPORT)
-    assert [index.field_path(REPORT_SET, "nowhere") for _ in range(3)] == [None, None, None]
-    assert notes.entries == [("unresolved", "column", "redshift:warehouse.dev.public.report has no column nowhere")]
-
-
-def test_unknown_schemas_take_paths_as_they_are() -> None:
-    notes = Notes()
-    index = SchemaIndex(notes)
-    index.add(LINKED_SET, LINKED)
-    assert index.field_path(LINKED_SET, "Any.Path") == "Any.Path"
-    assert index.field_path(Dataset("s3", "lake/x"), "a") == "a"
-    assert notes.entries == []
-
-
-def test_schema_metadata_is_valid_and_absent_where_unknown() -> None:
-    aspect = schema_metadata(ORDERS, ORDERS_SET, Notes())
-    assert aspect is not None
+def test_schema_metadata_is_valid() -> None:
+    aspect = schema_metadata(ORDERS_SET, schema_fields(ORDERS, Notes()))
     assert (aspect.schemaName, aspect.platform) == ("sales.orders", "urn:li:dataPlatform:glue")
     assert_valid([MetadataChangeProposalWrapper(entityUrn=dataset_urn(ORDERS_SET, "PROD"), aspect=aspect)])
-    assert schema_metadata(LINKED, LINKED_SET, Notes()) is None
+
+
+@pytest.mark.parametrize("path", ["id", "user", "USER.address.CITY", "items.price"])
+def test_the_field_of_a_path(path: str) -> None:
+    field = field_of(ORDERS, path)
+    assert field is not None
+    assert field in schema_fields(ORDERS)
+    assert simple_path(field).lower() == path.lower()
+
+
+def test_a_path_that_is_no_field() -> None:
+    assert [field_of(ORDERS, path) for path in ("nowhere", "user.nowhere", "use", "id.x")] == [None] * 4

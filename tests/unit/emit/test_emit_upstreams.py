@@ -24,7 +24,7 @@ from emit_samples import (
 from strict_schema import assert_valid
 
 from datahub_aws_lineage.emit.queries import QueryText
-from datahub_aws_lineage.emit.schemas import SchemaIndex
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.upstreams import MAX_EXPRESSION, UpstreamBuilder
 from datahub_aws_lineage.model.lineage import ColumnEdge, DatasetEdge, DatasetLineage, EdgeOrigin, Subtype
 from datahub_aws_lineage.model.names import Dataset

@@ -17,6 +17,7 @@ from datahub_aws_lineage.emit.urns import (
     dataset_urn,
     field_urn,
     glue_arn,
+    is_accepted,
     query_urn,
     user_urn,
 )
@@ -51,6 +52,14 @@ def test_unknown_user_is_the_one_datahub_names(actor: str | None) -> None:
 def test_dataset_keeps_the_case_of_its_instance() -> None:
     urn = dataset_urn(Dataset("glue", "sales.orders", "Prod-EU"), "DEV")
     assert urn == "urn:li:dataset:(urn:li:dataPlatform:glue,Prod-EU.sales.orders,DEV)"
+
+
+@pytest.mark.parametrize(("part", "encoded"), [("a", 1), ("/", 3), (" ", 1), ("ü", 6), ("~", 3), ("*", 1), ("(", 5)])
+def test_a_name_that_is_longer_than_datahub_takes(part: str, encoded: int) -> None:
+    """`(` is `%28` in the URN itself, and so `%2528` in a URL."""
+    room = 512 - len("urn%3Ali%3Adataset%3A%28urn%3Ali%3AdataPlatform%3As3%2C%2CPROD%29")
+    assert is_accepted(Dataset("s3", part * (room // encoded)), "PROD")
+    assert not is_accepted(Dataset("s3", part * (room // encoded + 1)), "PROD")
 
 
 @pytest.mark.parametrize("location", ["lake/sales/orders", "lake/x.csv", "lake/a b/ü,(1)"])

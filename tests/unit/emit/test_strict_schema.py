@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.metadata.schema_classes import (
+    AuditStampClass,
+    BrowsePathEntryClass,
+    BrowsePathsV2Class,
     DataPlatformInstanceClass,
     FineGrainedLineageClass,
     GenericAspectClass,
@@ -34,6 +37,7 @@ from strict_schema import file_problems, problems
 
 TARGET = "urn:li:dataset:(urn:li:dataPlatform:glue,sales.totals,PROD)"
 SOURCE = "urn:li:dataset:(urn:li:dataPlatform:s3,lake/sales,PROD)"
+USER = "urn:li:corpuser:alice"
 
 
 def field(dataset: str, path: str) -> str:
@@ -89,7 +93,7 @@ def test_what_is_right_passes(aspect: _Aspect) -> None:
         (proposal(StatusClass(), "urn:li:dataset:(urn:li:dataPlatform:glue,sales.totals)"), "no URN"),
         (proposal(StatusClass(), TARGET.replace("PROD", "PRODUCTION")), "unknown environment"),
         (proposal(StatusClass(), TARGET.replace("glue", "gleu")), "unknown platform"),
-        (proposal(StatusClass(), TARGET.replace("totals", "t" * 500)), "longer than 512 bytes"),
+        (proposal(StatusClass(), TARGET.replace("totals", "t" * 440)), "longer than 512 bytes"),
         (proposal(StatusClass(), "urn:li:container:sales"), "no GUID"),
         (proposal(DataPlatformInstanceClass(TARGET)), "is no dataPlatform"),
         (proposal(DataPlatformInstanceClass("glue")), "no URN: 'glue'"),
@@ -107,6 +111,8 @@ def test_what_is_right_passes(aspect: _Aspect) -> None:
         (proposal(UpstreamLineageClass([UpstreamClass(SOURCE, "COPIED")])), "is no enum"),
         (proposal(UpstreamLineageClass([])), "no upstreams"),
         (proposal(UpstreamLineageClass([UpstreamClass(SOURCE, "COPY")] * 2)), "an upstream stands twice"),
+        (proposal(UpstreamLineageClass([UpstreamClass(SOURCE, "COPY", AuditStampClass(1772, USER))])), "is no time in"),
+        (proposal(BrowsePathsV2Class([BrowsePathEntryClass("urn:li:container:x")])), "no GUID"),
         (proposal(schema("a", "a")), "a field path stands twice"),
         (proposal(schema("a", " ")), "an empty field path"),
     ],
@@ -120,6 +126,16 @@ def patch(build: Callable[[DatasetPatchBuilder], object]) -> MetadataChangePropo
     builder = DatasetPatchBuilder(TARGET)
     build(builder)
     return builder.build()[0]
+
+
+def upstream_twice(builder: DatasetPatchBuilder) -> None:
+    for _ in range(2):
+        builder.add_upstream_lineage(UpstreamClass(SOURCE, "COPY"))
+
+
+def edge_of_another_upstream(builder: DatasetPatchBuilder) -> None:
+    builder.add_upstream_lineage(UpstreamClass(TARGET, "COPY"))
+    builder.add_fine_grained_lineage(edge())
 
 
 def column_path(*parts: str) -> str:
@@ -142,6 +158,7 @@ def patched(**changes: Any) -> MetadataChangeProposalClass:
         patch(
             lambda builder: builder.add_fine_grained_lineage(edge(query="urn:li:query:ab", transformOperation="a/b"))
         ),
+        patch(lambda builder: builder.remove_upstream_lineage(SOURCE).remove_fine_grained_lineage(edge())),
         patch(lambda builder: builder.add_custom_property("a", "b")),
     ],
 )
@@ -161,6 +178,10 @@ def test_patches_that_are_right_pass(item: MetadataChangeProposalClass) -> None:
         (patched(path=column_path("X", field(TARGET, "b"), "q")), "no URN: 'q'"),
         (patched(path=column_path("X", TARGET[:-1], "NONE")), "no URN"),
         (patched(value={"confidence": 1.0}), "no confidence"),
+        (patched(value={"confidenceScore": 1.5}), "no confidence"),
+        (patched(op="remove", path="/upstreams", value={}), "more or less than one edge"),
+        (patch(upstream_twice), "two operations on"),
+        (patch(edge_of_another_upstream), "is a field of no upstream"),
         (patched(path=f"/upstreams/{TARGET}", value=UpstreamClass(SOURCE, "COPY").to_obj()), "under the key"),
         (
             patched(

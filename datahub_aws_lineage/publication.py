@@ -1,0 +1,153 @@
+"""What a run tells DataHub of lineage: edges, the datasets at their ends that no catalog describes, and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals
+from datahub_aws_lineage.emit.queries import QueryBuilder
+from datahub_aws_lineage.emit.schema_index import SchemaIndex
+from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage
+from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
+from datahub_aws_lineage.emit.urns import dataset_urn, is_accepted
+from datahub_aws_lineage.emit.work_units import WorkUnits, described, lineage_unit, mentioned
+from datahub_aws_lineage.errors import RetriableError
+from datahub_aws_lineage.lineage.history import History
+from datahub_aws_lineage.lineage.query_log import dataset_order
+from datahub_aws_lineage.model.catalog import Table
+from datahub_aws_lineage.model.lineage import DatasetLineage
+from datahub_aws_lineage.model.names import Dataset
+from datahub_aws_lineage.report import AwsLineageReport
+from datahub_aws_lineage.sql import mask_literals
+
+
+class Publication:
+    """Takes the tables of the catalogs first, then the history. `stored` asks DataHub, where one can be asked."""
+
+    def __init__(self, config: AwsLineageConfig, report: AwsLineageReport, stored: Stored | None) -> None:
+        self._config = config
+        self._report = report
+        self._stored = stored
+        self._diagnostics = report.diagnostics
+        self._schemas = SchemaIndex(self._diagnostics)
+        self._described: set[Dataset] = set()
+        self._understood_views: set[Dataset] = set()
+        self._acceptance: dict[Dataset, bool] = {}
+        self._datahub_is_silent = False
+
+    def add_table(self, dataset: Dataset, table: Table, location: Dataset | None) -> bool:
+        """Whether this source describes the table."""
+        self._schemas.add(dataset, table, location)
+        if self._config.include_catalog_metadata and self._is_accepted(dataset):
+            self._described.add(dataset)
+        return dataset in self._described
+
+    def note_understood_view(self, view: Dataset) -> None:
+        """Says that the lineage of a view is all that its definition says."""
+        self._understood_views.add(view)
+
+    def work_units(self, history: History) -> WorkUnits:
+        lineages = list(self._accepted(history.lineages()))
+        self._schemas.learn(lineages)
+        yield from self._open_datasets(lineages)
+        yield from self._lineages(lineages)
+        yield from self._queries(history)
+
+    def _lineages(self, lineages: Iterable[DatasetLineage]) -> WorkUnits:
+        builder = UpstreamBuilder(
+            env=self._config.env,
+            schemas=self._schemas,
+            query_text=self._config.query_text,
+            mask=mask_literals,
+            include_column_lineage=self._config.include_column_lineage,
+        )
+        for lineage in lineages:
+            proposal = builder.proposal(lineage)
+            if proposal is not None:
+                self._report.coverage.add_lineage(lineage)
+                yield lineage_unit(
+                    proposal,
+                    described=lineage.downstream in self._described,
+                    incremental=self._config.incremental_lineage,
+                    of_earlier_runs=self._lineage_of_earlier_runs(lineage.downstream),
+                )
+
+    def _queries(self, history: History) -> WorkUnits:
+        builder = QueryBuilder(
+            env=self._config.env,
+            schemas=self._schemas,
+            diagnostics=self._diagnostics,
+            query_text=self._config.query_text,
+            mask=mask_literals,
+        )
+        for query in history.queries():
+            yield from described(builder.proposals(query))
+
+    # ---- names that DataHub refuses ---------------------------------------------------------------------------------
+
+    def _accepted(self, lineages: Iterable[DatasetLineage]) -> Iterator[DatasetLineage]:
+        for lineage in lineages:
+            if self._is_accepted(lineage.downstream):
+                edges = tuple(edge for edge in lineage.edges if self._is_accepted(edge.upstream))
+                columns = tuple(edge for edge in lineage.columns if self._is_accepted(edge.upstream))
+                yield replace(lineage, edges=edges, columns=columns)
+
+    def _is_accepted(self, dataset: Dataset) -> bool:
+        if dataset not in self._acceptance:
+            self._acceptance[dataset] = is_accepted(dataset, self._config.env)
+            if not self._acceptance[dataset]:
+                self._diagnostics.skipped("unsupported", "dataset with a long name", str(dataset))
+        return self._acceptance[dataset]
+
+    # ---- datasets that no catalog describes -------------------------------------------------------------------------
+
+    def _open_datasets(self, lineages: Iterable[DatasetLineage]) -> WorkUnits:
+        """What no catalog gives a schema: S3 locations, tables of logs, and links, which are described but for it."""
+        env, schemas = self._config.env, self._schemas
+        ends = {end for lineage in lineages for end in (lineage.downstream, *(edge.upstream for edge in lineage.edges))}
+        for dataset in sorted(filter(schemas.is_open, ends), key=dataset_order):
+            if dataset in self._described:
+                yield from described(schema_proposals(dataset, schemas.fields_of_same_data(dataset), env=env))
+                continue
+            stored = self._ask_datahub(dataset)
+            if stored is not None and stored.schema is not None:
+                schemas.adopt(dataset, stored.schema.fields)
+            if self._is_known_by_lineage_alone(dataset):
+                fields = schemas.open_fields(dataset) if self._config.include_column_lineage else []
+                yield from mentioned(open_proposals(dataset, fields, stored, env=env))
+
+    def _is_known_by_lineage_alone(self, dataset: Dataset) -> bool:
+        if dataset.platform == "s3":
+            return self._config.include_s3_datasets
+        warehouses = [one for one in self._config.redshift if one.platform_instance == dataset.instance]
+        database = dataset.name.partition(".")[0]
+        return (
+            dataset.platform == "redshift"
+            and any(one.describes_log_tables for one in warehouses)
+            and not any(one.has_data_api and database in one.databases for one in warehouses)
+        )
+
+    # ---- what DataHub has already -----------------------------------------------------------------------------------
+
+    def _lineage_of_earlier_runs(self, dataset: Dataset) -> UpstreamLineage | None:
+        """Of views alone, whose definition says all of their lineage; not where this run may have missed some of it."""
+        missed = self._report.failures or self._report.warnings
+        if missed or not self._config.incremental_lineage or dataset not in self._understood_views:
+            return None
+        stored = self._ask_datahub(dataset)
+        return stored.lineage if stored is not None else None
+
+    def _ask_datahub(self, dataset: Dataset) -> StoredDataset | None:
+        """None where it does not answer; from then on it is not asked again."""
+        if self._stored is None:
+            return StoredDataset()
+        if self._datahub_is_silent:
+            return None
+        try:
+            return self._stored(dataset_urn(dataset, self._config.env))
+        except RetriableError as e:
+            self._datahub_is_silent = True
+            self._diagnostics.warning("What DataHub has already could not be asked for, and stays as it is", str(e))
+            return None
