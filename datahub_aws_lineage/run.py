@@ -28,7 +28,7 @@ from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
-from datahub_aws_lineage.sql import analyze, fingerprint
+from datahub_aws_lineage.sql import Repeats, analyze, fingerprint
 
 
 class Run:
@@ -54,6 +54,7 @@ class Run:
         self._history = History(
             self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
         )
+        self._repeats = Repeats()
         self._containers = Containers(env=config.env, region=self._region)
         self._publication = Publication(config, report, stored)
         self._views: list[tuple[Table, str | None]] = []
@@ -169,7 +170,9 @@ class Run:
     def _statements(self, record: QueryRecord, session: Session) -> tuple[Statement, ...]:
         if record.succeeded is False:
             return ()
-        return (_cut(record),) if record.truncated else analyze(record.text, session.context, session)
+        if record.truncated:
+            return (_cut(record),)
+        return self._repeats.analyze(record.text, session.context, session)
 
     def _apply_view(self, table: Table, warehouse: str | None) -> None:
         if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):

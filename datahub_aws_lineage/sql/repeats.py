@@ -1,0 +1,241 @@
+"""Statements that run again: a schedule writes the same text every day, with another date in it.
+
+A text is cut into its template and its fillings: comments, and the literals that are merely compared with something
+(`dt = '2026-01-31'`, `IN (1, 2)`, `BETWEEN`, `LIKE`). What a value is compared with decides which rows are read, never
+which columns, so texts of one template have one lineage, with two reservations:
+
+- A filling can be quoted in the answer, as part of an expression's text or of a gap. Such a filling is *pinned*: the
+  answer holds for texts with the same one.
+- The answer rests on the schemas that were asked for. It holds while each of them is answered as it was then.
+
+Where a literal could mean more (the options of a CREATE or UNLOAD, the column names of a PIVOT, text with backslashes,
+several statements in one text), it stays part of the template.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import TypeAlias
+
+from datahub_aws_lineage.model.catalog import Column
+from datahub_aws_lineage.model.lineage import NoLineage, Statement, StatementLineage, Unresolved
+from datahub_aws_lineage.model.names import StatementTable
+from datahub_aws_lineage.model.ports import Schemas
+from datahub_aws_lineage.model.queries import SqlContext
+from datahub_aws_lineage.sql.scripts import analyze
+from datahub_aws_lineage.sql.statements import MAX_EXPRESSION
+
+MAX_TEMPLATES = 20_000
+"""Templates that are kept; the one that was not seen for longest gives way."""
+
+MAX_ANSWERS = 8
+"""Answers kept for one template, under other pinned fillings or other schemas; the oldest gives way."""
+
+_LITERAL = r"(?:'[^'\n]*'(?!\s*')|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]))"
+_LEXEME = re.compile(
+    rf"""
+      (?P<comment>--[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z))
+    | "[^"]*" | `[^`]*`
+    | (?: <> | [!<>]= | (?<![=-])> | < | =(?!>) | \b(?:LIKE|ILIKE|BETWEEN|AND)\b ) \s* (?:\b(?:DATE|TIMESTAMP)\s*)?
+      (?P<compared>{_LITERAL})
+    | \bIN\s*\(\s* (?P<listed>{_LITERAL}(?:\s*,\s*{_LITERAL})*) (?=\s*\))
+    | '[^']*'
+    | (?P<query>\b(?:SELECT|UPDATE|DELETE|MERGE)\b)
+    | (?P<condition>\b(?:WHERE|ON|HAVING|QUALIFY|WHEN)\b)
+    | (?P<options>\bWITH\s*\()
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LITERALS = re.compile(_LITERAL)
+_UNDIVIDED = re.compile(r"\\|\$\$|\b(?:UN)?PIVOT\b|;(?=\s*[^\s;])", re.IGNORECASE)
+"""What keeps a text whole: it is its own template. So does a comment that is open or has one in it (Redshift)."""
+
+_Place: TypeAlias = tuple[int, int]
+_Asked: TypeAlias = tuple[tuple[StatementTable, tuple[Column, ...] | None], ...]
+
+
+class Repeats:
+    """`analyze`, with a memory: the answers are those that `analyze` gives."""
+
+    def __init__(self, max_templates: int = MAX_TEMPLATES) -> None:
+        self._max_templates = max_templates
+        self._known: OrderedDict[tuple[SqlContext, bytes], _Known] = OrderedDict()
+        self.answered = 0
+        """Texts that were answered from memory."""
+
+    def analyze(self, text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
+        """As `sql.scripts.analyze`."""
+        divided = _divided(text)
+        known = self._recall((context, divided.digest))
+        for answer in known.answers:
+            if answer.pinned == divided.chosen(known.pinned) and answer.still_holds(schemas):
+                self.answered += 1
+                return answer.for_text(text, divided)
+        witness = _Witness(schemas)
+        statements = analyze(text, context, witness)
+        if not any(isinstance(one.outcome, Unresolved) for one in _with_bodies(statements)):
+            known.add(statements, text, divided, tuple(witness.asked.items()))
+        return statements
+
+    def _recall(self, key: tuple[SqlContext, bytes]) -> _Known:
+        known = self._known.pop(key, None) or _Known()
+        self._known[key] = known
+        if len(self._known) > self._max_templates:
+            self._known.popitem(last=False)
+        return known
+
+
+# ---- a text as template and fillings --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    """`parts` are what stands around the fillings, one more than there are of these."""
+
+    parts: list[str]
+    fillings: list[str]
+
+    @property
+    def digest(self) -> bytes:
+        return blake2b("\0".join(self.parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+    def chosen(self, indexes: tuple[int, ...]) -> tuple[str, ...]:
+        return tuple(self.fillings[index] for index in indexes)
+
+    def place(self, offset: int) -> _Place | None:
+        """Where in the template an offset of the text is: (part, offset within it). None within a filling."""
+        start = 0
+        for index, part in enumerate(self.parts):
+            if start <= offset <= start + len(part):
+                return index, offset - start
+            start += len(part) + len("".join(self.fillings[index : index + 1]))
+        return None
+
+    def offset(self, place: _Place) -> int:
+        part, within = place
+        return sum(map(len, self.parts[:part])) + sum(map(len, self.fillings[:part])) + within
+
+
+def _divided(text: str) -> _Divided:
+    spans = [] if _UNDIVIDED.search(text) else list(_spans(text))
+    comments = [text[start:end] for start, end in spans if text.startswith("/*", start)]
+    if any(len(comment) < 4 or not comment.endswith("*/") or "/*" in comment[2:] for comment in comments):
+        spans = []
+    starts = [0, *(end for _, end in spans)]
+    ends = [*(start for start, _ in spans), len(text)]
+    return _Divided(
+        [text[start:end] for start, end in zip(starts, ends, strict=True)], [text[start:end] for start, end in spans]
+    )
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each filling. Literals are fillings only within the conditions of a query."""
+    in_query = in_condition = False
+    for match in _LEXEME.finditer(text):
+        group = match.lastgroup
+        if group == "comment" or (group in ("compared", "listed") and in_condition):
+            yield match.span(group)
+        elif group == "query":
+            in_query = True
+        elif group == "condition":
+            in_condition = in_query
+        elif group == "options":
+            in_condition = False
+
+
+# ---- what is known of a template ------------------------------------------------------------------------------------
+
+
+class _Witness:
+    """Schemas that remember what they were asked for, and what they said."""
+
+    def __init__(self, known: Schemas) -> None:
+        self._known = known
+        self.asked: dict[StatementTable, tuple[Column, ...] | None] = {}
+
+    def columns(self, table: StatementTable) -> tuple[Column, ...] | None:
+        if table not in self.asked:
+            self.asked[table] = self._known.columns(table)
+        return self.asked[table]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """`begins` and `ends` say where the text of the only statement lies; None where there is another number of them."""
+
+    pinned: tuple[str, ...]
+    asked: _Asked
+    statements: tuple[Statement, ...]
+    extent: tuple[_Place, _Place] | None
+
+    def still_holds(self, schemas: Schemas) -> bool:
+        return all(schemas.columns(table) == columns for table, columns in self.asked)
+
+    def for_text(self, text: str, divided: _Divided) -> tuple[Statement, ...]:
+        if self.extent is None:
+            return self.statements
+        begins, ends = map(divided.offset, self.extent)
+        return (replace(self.statements[0], text=text[begins:ends]),)
+
+
+@dataclass(slots=True)
+class _Known:
+    pinned: tuple[int, ...] = ()
+    answers: list[_Answer] = field(default_factory=list)
+
+    def add(self, statements: tuple[Statement, ...], text: str, divided: _Divided, asked: _Asked) -> None:
+        extent = _extent(statements, text, divided)
+        pinned = _quoted(statements, divided) if extent is not None else range(len(divided.fillings))
+        together = tuple(sorted({*self.pinned, *pinned}))
+        if together != self.pinned:
+            self.pinned = together
+            self.answers.clear()  # they do not say what these fillings were
+        if extent is not None:
+            statements = (replace(statements[0], text=""),)
+        self.answers = [*self.answers[1 - MAX_ANSWERS :], _Answer(divided.chosen(together), asked, statements, extent)]
+
+
+def _extent(statements: tuple[Statement, ...], text: str, divided: _Divided) -> tuple[_Place, _Place] | None:
+    """Where the statement lies, if it is the only one and quotes no statements of its own."""
+    if len(statements) != 1 or statements[0].body:
+        return None
+    start = text.find(statements[0].text)
+    begins, ends = divided.place(start), divided.place(start + len(statements[0].text))
+    return (begins, ends) if start >= 0 and begins is not None and ends is not None else None
+
+
+def _quoted(statements: tuple[Statement, ...], divided: _Divided) -> list[int]:
+    """The fillings that stand in what is said of the statements, or may have been cut from it."""
+    texts = list(_texts(statements))
+    if any(len(text) >= MAX_EXPRESSION for text in texts):
+        return list(range(len(divided.fillings)))
+    said = "\n".join(texts)
+    return [index for index, filling in enumerate(divided.fillings) if _occurs(filling, said)]
+
+
+def _texts(statements: tuple[Statement, ...]) -> Iterator[str]:
+    for statement in statements:
+        outcome = statement.outcome
+        if isinstance(outcome, StatementLineage):
+            yield from (column.expression for column in outcome.columns if column.expression is not None)
+        if isinstance(outcome, StatementLineage | NoLineage):
+            yield from (gap.detail for gap in outcome.gaps)
+
+
+def _occurs(filling: str, said: str) -> bool:
+    if filling.startswith(("--", "/*")):
+        return filling.strip("-/* \t\r\n") in said if said else False
+    return any(
+        re.search(rf"(?<![\w.]){re.escape(literal)}(?![\w.])", said) is not None
+        for literal in _LITERALS.findall(filling)
+    )
+
+
+def _with_bodies(statements: tuple[Statement, ...]) -> Iterator[Statement]:
+    for statement in statements:
+        yield statement
+        yield from _with_bodies(statement.body)
