@@ -12,7 +12,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test lint format golden clean
+.PHONY: help demo test lint bench format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ lint: $(VENV)/.developed ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bench: $(VENV)/.developed ## Measure the engine beside DataHub's aggregator (ARGS="--statements 1000")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 format: $(VENV)/.developed ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""How fast this package makes lineage of a log, beside DataHub's own aggregator: `make bench`."""
