@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from datahub.emitter.mce_builder import (
@@ -34,6 +35,11 @@ _PARTITIONS = (
 )
 
 
+_RECENT = 100_000
+"""URNs kept: an edge names its two columns several times over, and DataHub checks every character of each."""
+
+
+@lru_cache(_RECENT)
 def dataset_urn(dataset: Dataset, env: str) -> str:
     """The instance keeps its case. It becomes a prefix of the name: `…,prod-eu.sales.orders,PROD)`."""
     return make_dataset_urn_with_platform_instance(
@@ -47,6 +53,7 @@ def is_accepted(dataset: Dataset, env: str) -> bool:
     return len(encoded) <= MAX_URN_BYTES
 
 
+@lru_cache(_RECENT)
 def field_urn(dataset: str, path: str) -> str:
     """`dataset` is the URN of the dataset, `path` the dotted path that `SchemaIndex.field_path` gives."""
     return make_schema_field_urn(dataset, path)

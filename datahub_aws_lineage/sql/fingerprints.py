@@ -4,62 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, TypeAlias
 
 from datahub_aws_lineage.model.names import Dialect
 from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
 
-_LEXEME = re.compile(
-    r"""
-      (?P<comment>--[^\n]*|/\*.*?\*/|/\*.*\Z)
-    | (?P<string>'(?:[^'\\]|''|\\.)*(?:'|\Z))
-    | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z))
-    | (?P<quoted>"(?:[^"]|"")*"|`[^`]*`)
-    | (?P<number>(?<![\w$])(?:0x[0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?!\w))
-    | (?P<word>[\w$#@]+)
-    | (?P<blank>\s+)
-    | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_QUOTED_QUERY = ["unload", "("]
-"""What stands before a literal that is itself SQL."""
-_VARYING = re.compile(r"(?<==)[^/']*|\d+")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_TRINO_STRING = re.compile(r"'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
-_HIVE_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|`[^`]*`', re.DOTALL)
-
 _Grammar: TypeAlias = Literal["redshift", "trino", "hive"]
 
-
-def _lexemes(text: str, dialect: Dialect) -> list[tuple[str, str]]:
-    """(kind, text) of each lexeme. Backslashes escape in the strings of Redshift, and of Athena's Hive DDL."""
-    if dialect == "athena" and escapes_matter(text):
-        parts = ((text[start:end], hive) for start, end, hive in pieces(text))
-        return [lexeme for part, hive in parts for lexeme in _read(part, "hive" if hive else "trino")]
-    return _read(text, "trino" if dialect == "athena" else "redshift")
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+_PLAIN_STRING, _ESCAPING_STRING = r"'(?:[^']|'')*(?:'|\Z)", r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
+_PLAIN_NAME, _ESCAPING_NAME = r'"(?:[^"]|"")*"|`[^`]*`', r'"(?:[^"\\]|\\.)*(?:"|\Z)|`[^`]*`'
 
 
-def _read(text: str, grammar: _Grammar) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    position = 0
-    while position < len(text):
-        match = _LEXEME.match(text, position)
-        if match is None:
-            break
-        kind = match.lastgroup or "other"
-        if kind == "tag":
-            kind = "dollar"
-        lexeme = match.group(0)
-        if kind == "string" and grammar == "trino":
-            plain = _TRINO_STRING.match(text, position)
-            lexeme = plain.group(0) if plain else lexeme
-        if kind == "quoted" and grammar == "hive":
-            escaped = _HIVE_QUOTED.match(text, position)
-            lexeme = escaped.group(0) if escaped else lexeme
-        found.append((kind, lexeme))
-        position += len(lexeme)
-    return found
+def _lexemes(string: str, name: str) -> re.Pattern[str]:
+    """What is more than a word or a sign; `query` is a literal that is itself SQL."""
+    return re.compile(
+        rf"""
+          (?P<comment>{_COMMENT})
+        | (?P<unload>(?<![\w$#@])unload (?:\s|{_COMMENT})* \( (?:\s|{_COMMENT})*)
+          (?P<query>{string} | \$(?P<query_tag>[A-Za-z_]*)\$.*?(?:\$(?P=query_tag)\$|\Z))
+        | (?P<string>{string})
+        | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z))
+        | (?P<quoted>{name})
+        | (?P<number>(?<![\w$\#@])(?:0x[0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?!\w))
+        """,
+        re.VERBOSE | re.DOTALL | re.IGNORECASE,
+    )
+
+
+_LEXEMES: Mapping[_Grammar, re.Pattern[str]] = {
+    "redshift": _lexemes(_ESCAPING_STRING, _PLAIN_NAME),
+    "trino": _lexemes(_PLAIN_STRING, _PLAIN_NAME),
+    "hive": _lexemes(_ESCAPING_STRING, _ESCAPING_NAME),
+}
+"""Backslashes escape in the strings of Redshift, and in the strings and names of Athena's Hive DDL."""
+
+_COMMENTS = re.compile(_COMMENT, re.DOTALL)
+_VARYING = re.compile(r"(?<==)[^/']*|\d+")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PARTS = re.compile(r'"[^"]*"|[\w$#@]+|\S')
+_LITERAL_LISTS = re.compile("\\?(?:\x1f,\x1f\\?)+")
 
 
 def fingerprint(text: str, dialect: Dialect) -> str:
@@ -68,57 +53,74 @@ def fingerprint(text: str, dialect: Dialect) -> str:
     Lists of literals count as one: `IN (1, 2)` and `IN (1, 2, 3)` are the same statement. What names something is no
     such literal: the query in UNLOAD's quotes, and an S3 location, but for its numbers and partitions (`dt=…`).
     """
-    parts = _parts(text, dialect)
+    parts = _PARTS.findall(_skeleton(text, dialect).lower())
     while parts and parts[-1] == ";":
         parts.pop()
-    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def _parts(text: str, dialect: Dialect) -> list[str]:
-    parts: list[str] = []
-    for kind, lexeme in _lexemes(text, dialect):
-        if kind in ("comment", "blank"):
-            continue
-        if kind not in ("string", "number", "dollar"):
-            parts.append(lexeme.lower())
-        elif parts[-2:] == _QUOTED_QUERY:
-            parts.extend(_parts(_content(kind, lexeme), dialect))
-        elif lexeme[1:6].lower() == "s3://":
-            parts.append(_VARYING.sub("?", lexeme.lower()))
-        elif parts[-2:] == ["?", ","]:
-            parts.pop()
-        else:
-            parts.append("?")
-    return parts
-
-
-def _content(kind: str, lexeme: str) -> str:
-    """The text within the quotes of a literal."""
-    if kind == "dollar":
-        tag = lexeme.index("$", 1) + 1
-        return lexeme[tag:-tag] if len(lexeme) >= 2 * tag else lexeme[tag:]
-    return _ESCAPED.sub(r"\1", lexeme[1:].removesuffix("'").replace("''", "'"))
+    return hashlib.blake2b(_LITERAL_LISTS.sub("?", "\x1f".join(parts)).encode(), digest_size=16).hexdigest()
 
 
 def mask_literals(text: str, dialect: Dialect) -> str:
     """The text with every string, number and comment masked; quoted names and UNLOAD's quoted query stay."""
-    masked: list[str] = []
-    before: list[str] = []
-    for kind, lexeme in _lexemes(text, dialect):
-        quoted_query = before == _QUOTED_QUERY and kind in ("string", "dollar")
-        if kind not in ("comment", "blank"):
-            before = [*before[-1:], lexeme.lower()]
-        if quoted_query:
-            inner = mask_literals(_content(kind, lexeme), dialect)
-            masked.append(f"$${inner}$$" if "$$" not in inner else "$$?$$")
-        elif kind == "comment":
-            masked.append("/* ? */" if lexeme.startswith("/*") else "-- ?")
-        elif kind == "string":
-            masked.append("'?'")
-        elif kind == "dollar":
-            masked.append("$$?$$")
-        elif kind == "number":
-            masked.append("?")
-        else:
-            masked.append(lexeme)
-    return "".join(masked)
+
+    def masked(match: re.Match[str]) -> str:
+        lexeme = match.group()
+        match match.lastgroup:
+            case "comment":
+                return _masked_comment(lexeme)
+            case "string":
+                return "'?'"
+            case "dollar":
+                return "$$?$$"
+            case "number":
+                return "?"
+            case "query":
+                head = _COMMENTS.sub(lambda comment: _masked_comment(comment.group()), match["unload"])
+                inner = mask_literals(_content(match["query"]), dialect)
+                return f"{head}$${inner}$$" if "$$" not in inner else f"{head}$$?$$"
+            case _:
+                return lexeme
+
+    return _replaced(text, dialect, masked)
+
+
+def _skeleton(text: str, dialect: Dialect) -> str:
+    """The text with `?` for each literal that names nothing, and without comments."""
+
+    def plain(match: re.Match[str]) -> str:
+        lexeme = match.group()
+        match match.lastgroup:
+            case "comment":
+                return " "
+            case "query":
+                return f"{_COMMENTS.sub(' ', match['unload'])} {_skeleton(_content(match['query']), dialect)} "
+            case "quoted":
+                return lexeme
+            case _:
+                return _VARYING.sub("?", lexeme) if lexeme[1:6].lower() == "s3://" else "?"
+
+    return _replaced(text, dialect, plain)
+
+
+def _replaced(text: str, dialect: Dialect, replacement: Callable[[re.Match[str]], str]) -> str:
+    return "".join(_LEXEMES[grammar].sub(replacement, part) for part, grammar in _read_by_one_grammar(text, dialect))
+
+
+def _read_by_one_grammar(text: str, dialect: Dialect) -> Iterator[tuple[str, _Grammar]]:
+    if dialect == "redshift":
+        yield text, "redshift"
+    elif escapes_matter(text):
+        yield from ((text[start:end], "hive" if hive else "trino") for start, end, hive in pieces(text))
+    else:
+        yield text, "trino"
+
+
+def _masked_comment(comment: str) -> str:
+    return "/* ? */" if comment.startswith("/*") else "-- ?"
+
+
+def _content(literal: str) -> str:
+    """The text within the quotes."""
+    if literal.startswith("$"):
+        tag = literal.index("$", 1) + 1
+        return literal[tag:-tag] if len(literal) >= 2 * tag else literal[tag:]
+    return _ESCAPED.sub(r"\1", literal[1:].removesuffix("'").replace("''", "'"))

@@ -35,20 +35,31 @@ MAX_TEMPLATES = 20_000
 MAX_ANSWERS = 8
 """Answers kept for one template, under other pinned fillings or other schemas; the oldest gives way."""
 
+
+def _word(words: str) -> str:
+    """Whole words in any case. Each begins with a set of letters, by which `re` turns down most places at once."""
+    return "|".join(
+        rf"[{word[0]}{word[0].lower()}](?<!\w.)" + "".join(f"[{letter}{letter.lower()}]" for letter in word[1:]) + r"\b"
+        for word in words.split()
+    )
+
+
 _LITERAL = r"(?:'[^'\n]*'(?!\s*')|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]))"
+_TYPED = rf"\s*(?:(?:{_word('DATE TIMESTAMP')})\s*)?"
 _LEXEME = re.compile(
     rf"""
       (?P<comment>--[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z))
-    | "[^"]*" | `[^`]*`
-    | (?: <> | [!<>]= | (?<![=-])> | < | =(?!>) | \b(?:LIKE|ILIKE|BETWEEN|AND)\b ) \s* (?:\b(?:DATE|TIMESTAMP)\s*)?
-      (?P<compared>{_LITERAL})
-    | \bIN\s*\(\s* (?P<listed>{_LITERAL}(?:\s*,\s*{_LITERAL})*) (?=\s*\))
+    | "[^"]*"
+    | `[^`]*`
+    | [<>=](?<![=-]>) {_TYPED} (?P<compared>{_LITERAL})
+    | (?:{_word("LIKE ILIKE BETWEEN AND")}) {_TYPED} (?P<likened>{_LITERAL})
+    | (?:{_word("IN")}) \s*\(\s* (?P<listed>{_LITERAL}(?:\s*,\s*{_LITERAL})*) (?=\s*\))
     | '[^']*'
-    | (?P<query>\b(?:SELECT|UPDATE|DELETE|MERGE)\b)
-    | (?P<condition>\b(?:WHERE|ON|HAVING|QUALIFY|WHEN)\b)
-    | (?P<options>\bWITH\s*\()
+    | (?P<query>{_word("SELECT UPDATE DELETE MERGE")})
+    | (?P<condition>{_word("WHERE ON HAVING QUALIFY WHEN")})
+    | (?P<options>(?:{_word("WITH")})\s*\()
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
 _LITERALS = re.compile(_LITERAL)
 _UNDIVIDED = re.compile(r"\\|\$\$|\b(?:UN)?PIVOT\b|;(?=\s*[^\s;])", re.IGNORECASE)
@@ -137,7 +148,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     in_query = in_condition = False
     for match in _LEXEME.finditer(text):
         group = match.lastgroup
-        if group == "comment" or (group in ("compared", "listed") and in_condition):
+        if group == "comment" or (group in ("compared", "likened", "listed") and in_condition):
             yield match.span(group)
         elif group == "query":
             in_query = True

@@ -33,6 +33,7 @@ def test_literals_comments_case_and_blanks_make_no_other_statement(one: str, oth
         ("SELECT ab FROM t", "SELECT a b FROM t"),
         ('SELECT "a b" FROM t', 'SELECT "a", b FROM t'),
         ("UNLOAD ('SELECT a FROM p') TO 's3://b/one/'", "UNLOAD ('SELECT b FROM q') TO 's3://b/one/'"),
+        ("UNLOAD (/* 1 */ 'SELECT a FROM p') TO 's3://b/'", "UNLOAD (/* 2 */ 'SELECT b FROM q') TO 's3://b/'"),
         ("COPY t FROM 's3://lake/in/'", "COPY t FROM 's3://lake/other/'"),
     ],
 )
@@ -51,6 +52,8 @@ def test_other_names_make_another_statement(one: str, other: str) -> None:
         ("UNLOAD ($$ SELECT 'x' $$) TO 's3://b/p'", "redshift", "UNLOAD ($$ SELECT '?' $$) TO '?'"),
         ("UNLOAD ('SELECT a WHERE b = ''x''') TO 's3://b'", "redshift", "UNLOAD ($$SELECT a WHERE b = '?'$$) TO '?'"),
         ("SELECT 'never closed", "redshift", "SELECT '?'"),
+        ("SELECT '$$never closed\\", "redshift", "SELECT '?'"),
+        ("UNLOAD /* Ann */ ( -- Ann\n 'SELECT 1') TO 'x'", "redshift", "UNLOAD /* ? */ ( -- ?\n $$SELECT ?$$) TO '?'"),
         (
             r"""ALTER TABLE t SET TBLPROPERTIES ('a' = 'Ann\'s', "q" = "\"", 'b' = 'x'); SELECT '\' || 'b'""",
             "athena",
