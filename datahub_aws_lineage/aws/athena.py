@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from datahub_aws_lineage.aws.calls import call, paginate
 from datahub_aws_lineage.aws.clients import Clients
-from datahub_aws_lineage.errors import AccessDeniedError, NotFoundError, RetriableError, SkippableError
+from datahub_aws_lineage.errors import (
+    AccessDeniedError,
+    AwsLineageError,
+    NotFoundError,
+    RetriableError,
+    SkippableError,
+)
 from datahub_aws_lineage.model.names import DATA_CATALOG
 from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, TimeWindow
@@ -61,6 +67,8 @@ class AthenaHistoryReader:
         self._diagnostics = diagnostics
         self._window = window
         self._work_group_allowed = work_group_allowed
+        self._in_batches = True
+        """Until batches are refused where single queries are given."""
 
     def read_queries(self) -> Iterator[QueryRecord]:
         """Yields the records, newest first within a work group. Raises FatalError alone."""
@@ -118,10 +126,10 @@ class AthenaHistoryReader:
         if not ids:
             return []
         executions, left = self._fetch_once(ids)
-        again = [row["QueryExecutionId"] for row in left if row.get("QueryExecutionId")]
+        again = [row["QueryExecutionId"] for row in left if row.get("QueryExecutionId") and not _is_gone(row)]
         if again:
-            more, left = self._fetch_once(again)
-            executions = [*executions, *more]
+            more, still_left = self._fetch_once(again)
+            executions, left = [*executions, *more], [*filter(_is_gone, left), *still_left]
         for row in left:
             self._report_unprocessed(row, work_group)
         return executions
@@ -129,12 +137,45 @@ class AthenaHistoryReader:
     def _fetch_once(
         self, ids: Sequence[str]
     ) -> tuple[list[QueryExecutionTypeDef], list[UnprocessedQueryExecutionIdTypeDef]]:
-        response = call(self._client, "BatchGetQueryExecution", QueryExecutionIds=list(ids))
-        return response.get("QueryExecutions", []), response.get("UnprocessedQueryExecutionIds", [])
+        if not self._in_batches:
+            return self._fetch_single(ids)
+        try:
+            response = call(self._client, "BatchGetQueryExecution", QueryExecutionIds=list(ids))
+            return response.get("QueryExecutions", []), response.get("UnprocessedQueryExecutionIds", [])
+        except (SkippableError, RetriableError) as e:
+            first, first_left = self._fetch_single(ids[:1], instead_of=e)
+            self._in_batches = not isinstance(e, AccessDeniedError)
+        rest, rest_left = self._fetch_single(ids[1:])
+        return [*first, *rest], [*first_left, *rest_left]
+
+    def _fetch_single(
+        self, ids: Sequence[str], instead_of: AwsLineageError | None = None
+    ) -> tuple[list[QueryExecutionTypeDef], list[UnprocessedQueryExecutionIdTypeDef]]:
+        """By GetQueryExecution, one call each: older policies allow nothing else, and a batch may be what fails.
+
+        Raises `instead_of` where a single query cannot be had either.
+        """
+        try:
+            given = {query_id: self._get(query_id) for query_id in ids}
+        except (SkippableError, RetriableError) as e:
+            raise instead_of or e from e
+        executions = [row for row in given.values() if not isinstance(row, NotFoundError)]
+        gone = [(query_id, row) for query_id, row in given.items() if isinstance(row, NotFoundError)]
+        return executions, [{"QueryExecutionId": query_id, "ErrorMessage": str(row)} for query_id, row in gone]
+
+    def _get(self, query_id: str) -> QueryExecutionTypeDef | NotFoundError:
+        try:
+            execution: QueryExecutionTypeDef = call(self._client, "GetQueryExecution", QueryExecutionId=query_id)[
+                "QueryExecution"
+            ]
+        except NotFoundError as e:
+            return e
+        self._diagnostics.seen("athena queries read one at a time")
+        return execution
 
     def _report_unprocessed(self, row: UnprocessedQueryExecutionIdTypeDef, work_group: str) -> None:
         detail = f"{work_group}: {row.get('QueryExecutionId')}: {row.get('ErrorCode')}: {row.get('ErrorMessage')}"
-        if _GONE.search(row.get("ErrorMessage", "")):
+        if _is_gone(row):
             self._diagnostics.skipped("outside_window", "athena query", detail)
         else:
             self._diagnostics.failure("Athena did not give a query that it lists", detail)
@@ -175,6 +216,10 @@ class AthenaHistoryReader:
         )
 
 
+def _is_gone(row: UnprocessedQueryExecutionIdTypeDef) -> bool:
+    return _GONE.search(row.get("ErrorMessage", "")) is not None
+
+
 def probe_work_groups(clients: Clients) -> None:
     """Asks for one work group. Raises what `call` raises."""
     call(clients.client("athena"), "ListWorkGroups", MaxResults=1)
@@ -192,8 +237,15 @@ def probe_history(clients: Clients, work_group_allowed: Callable[[str], bool] = 
     if work_group is None:
         raise NotFoundError("Athena: no work group that work_group_pattern allows")
     ids = call(client, "ListQueryExecutions", WorkGroup=work_group, MaxResults=1).get("QueryExecutionIds", [])
-    if ids:
+    if not ids:
+        return
+    try:
         call(client, "BatchGetQueryExecution", QueryExecutionIds=ids[:1])
+    except (SkippableError, RetriableError) as e:
+        try:
+            call(client, "GetQueryExecution", QueryExecutionId=ids[0])
+        except (SkippableError, RetriableError):
+            raise e from None
 
 
 def _context(execution: QueryExecutionTypeDef) -> SqlContext:

@@ -81,6 +81,11 @@ class History:
         answer = {"QueryExecutions": list(executions), "UnprocessedQueryExecutionIds": left or []}
         self._stubber.add_response("batch_get_query_execution", answer, {"QueryExecutionIds": ids})
 
+    def single(self, *ids: str) -> None:
+        for query_id in ids:
+            answer = {"QueryExecution": execution(query_id)}
+            self._stubber.add_response("get_query_execution", answer, {"QueryExecutionId": query_id})
+
     def page(self, *executions: Any, group: str = "primary", token: str = "", following: str = "") -> None:
         self.ids(*(row["QueryExecutionId"] for row in executions), group=group, token=token, following=following)
         self.batch(*executions)
@@ -269,7 +274,8 @@ def test_ids_that_stay_unprocessed_are_reported(
     history.work_groups("primary")
     history.ids("q1", "q2", following="p")
     history.batch(execution("q1", age=timedelta(minutes=1)), asked=["q1", "q2"], left=left)
-    history.batch(asked=["q2"], left=left)
+    if "not found" not in message:
+        history.batch(asked=["q2"], left=left)
     history.page(execution("q3"), token="p")
     assert ids_of(read(clients, diagnostics)) == ["q1", "q3"]
     assert complaints(diagnostics) == expected
@@ -327,8 +333,38 @@ def test_texts_that_are_refused_are_a_warning(
     history.work_groups("primary")
     history.ids("q1")
     athena.add_client_error("batch_get_query_execution", "AccessDeniedException")
+    athena.add_client_error("get_query_execution", "AccessDeniedException")
     assert read(clients, diagnostics) == []
     assert "needs athena:BatchGetQueryExecution" in diagnostics.warning.call_args.args[1]
+
+
+def test_where_batches_are_refused_queries_are_read_one_at_a_time(
+    clients: Clients, diagnostics: MagicMock, athena: Stubber, history: History
+) -> None:
+    history.work_groups("primary")
+    history.ids("q1", "q2", following="p")
+    athena.add_client_error("batch_get_query_execution", "AccessDeniedException")
+    history.single("q1", "q2")
+    history.ids("q3", "gone", token="p")
+    history.single("q3")
+    athena.add_client_error(
+        "get_query_execution", "InvalidRequestException", "QueryExecution gone was not found", http_status_code=400
+    )
+    assert ids_of(read(clients, diagnostics)) == ["q1", "q2", "q3"]
+    assert [call.args[:2] for call in diagnostics.skipped.call_args_list] == [("outside_window", "athena query")]
+    assert complaints(diagnostics) == {"skipped": 1}
+
+
+def test_a_batch_that_fails_is_read_one_at_a_time_and_the_next_as_a_batch(
+    clients: Clients, diagnostics: MagicMock, athena: Stubber, history: History
+) -> None:
+    history.work_groups("primary")
+    history.ids("q1", "q2", following="p")
+    athena.add_client_error("batch_get_query_execution", "InternalServerException", http_status_code=500)
+    history.single("q1", "q2")
+    history.page(execution("q3"), token="p")
+    assert ids_of(read(clients, diagnostics)) == ["q1", "q2", "q3"]
+    assert complaints(diagnostics) == {}
 
 
 def test_throttling_between_pages_is_a_failure_that_keeps_what_came(
@@ -406,8 +442,17 @@ def test_probes_name_what_is_denied(clients: Clients, athena: Stubber) -> None:
     athena.add_response("list_work_groups", {"WorkGroups": [{"Name": "primary"}]})
     athena.add_response("list_query_executions", {"QueryExecutionIds": ["q1"]})
     athena.add_client_error("batch_get_query_execution", "AccessDeniedException")
+    athena.add_client_error("get_query_execution", "AccessDeniedException")
     with pytest.raises(AccessDeniedError, match="athena:BatchGetQueryExecution"):
         probe_history(clients)
+
+
+def test_the_probe_is_content_with_single_queries(clients: Clients, athena: Stubber) -> None:
+    athena.add_response("list_work_groups", {"WorkGroups": [{"Name": "primary"}]})
+    athena.add_response("list_query_executions", {"QueryExecutionIds": ["q1"]})
+    athena.add_client_error("batch_get_query_execution", "AccessDeniedException")
+    athena.add_response("get_query_execution", {"QueryExecution": execution("q1")}, {"QueryExecutionId": "q1"})
+    probe_history(clients)
 
 
 def test_the_probe_asks_a_work_group_that_is_read(clients: Clients, athena: Stubber) -> None:
