@@ -62,6 +62,7 @@ class AthenaSql(Trino):
     """Trino's grammar, with Hive's backticks."""
 
     NUMBERS_CAN_BE_UNDERSCORE_SEPARATED = True
+    SUPPORTS_USER_DEFINED_TYPES = True  # of plug-ins
     INDEX_OFFSET = 0  # subscripts stay as they are written
 
     class Tokenizer(Trino.Tokenizer):
@@ -86,6 +87,7 @@ class HiveDdl(AthenaSql):
 
 class RedshiftSql(Redshift):
     SUPPORTS_USER_DEFINED_TYPES = True  # types of PostgreSQL's catalog: ::aclitem[], ::regproc
+    PRESERVE_ORIGINAL_NAMES = True  # of functions: they name columns without an alias
 
     class Tokenizer(Redshift.Tokenizer):
         KEYWORDS: ClassVar[dict[str, TokenType]] = {

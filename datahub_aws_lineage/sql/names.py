@@ -20,8 +20,24 @@ _METADATA_SUFFIXES = frozenset(
 PARTITION_FACTS = ("partition", "record_count", "file_count", "total_size", "data")
 """Columns that `"table$partitions"` of an Iceberg table has; that of another table has its partition columns."""
 
-_SYSTEM_PREFIXES = ("pg_", "stl_", "stv_", "svl_", "svv_", "svcs_", "sys_")
-"""Redshift system tables and views, all of which live in `pg_catalog`."""
+_SYSTEM_PREFIXES = ("pg_", "stl_", "stv_", "svl_", "svv_", "svcs_")
+"""Of Redshift's system tables and views, all of which live in `pg_catalog`. Users name tables `sys_…` of their own."""
+
+_MONITORING_VIEWS = frozenset(
+    f"sys_{name}"
+    for name in (
+        "analyze_compression_history analyze_history applied_masking_policy_log auto_table_optimization "
+        "automatic_optimization child_query_text connection_log copy_job copy_job_detail copy_job_info "
+        "copy_replacements datashare_change_log datashare_cross_region_usage datashare_usage_consumer "
+        "datashare_usage_producer extension_log external_query_detail external_query_error integration_activity "
+        "integration_table_activity integration_table_state_change load_detail load_error_detail load_history "
+        "mv_refresh_history mv_state procedure_call procedure_messages query_detail query_explain query_history "
+        "query_text redshift_template_usage restore_log restore_state schema_quota_violations serverless_usage "
+        "session_history spatial_simplify stream_scan_errors stream_scan_states transaction_history udf_log "
+        "unload_detail unload_history undone_transactions userlog vacuum_history"
+    ).split()
+)
+"""SYS monitoring views (Amazon Redshift Database Developer Guide)."""
 
 
 class Names:
@@ -63,7 +79,7 @@ class Names:
         for candidate in candidates:
             if self.schemas.columns(candidate) is not None:
                 return candidate
-        if table.startswith(_SYSTEM_PREFIXES):
+        if table.startswith(_SYSTEM_PREFIXES) or table in _MONITORING_VIEWS:
             return TableName(self.context.default_catalog, "pg_catalog", table)
         return candidates[0] if candidates else self.created((table,))
 

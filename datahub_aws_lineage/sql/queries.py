@@ -205,6 +205,9 @@ class QueryWalker:
     def _star(self, item: exp.Expr, scope: Scope) -> list[OutputColumn | OpenStar]:
         star = item if isinstance(item, exp.Star) else item.find(exp.Star) or item
         excluded = _excluded(star.args.get("except_") or star.args.get("except") or ())
+        unknown = next((key for key in ("replace", "rename", "ilike") if star.args.get(key)), None)
+        if unknown is not None:
+            raise NotUnderstoodError("unsupported", f"* {unknown.upper()}, which neither engine has")
         columns = self.all_columns(scope) if isinstance(item, exp.Star) else self._qualified_star(item, scope)
         return without(columns, excluded) if excluded else columns
 
@@ -237,15 +240,13 @@ class QueryWalker:
     def _group(self, select: exp.Expr, scope: Scope, result: Relation) -> None:
         group = select.args["group"]
         keys = list(group.expressions)
-        for kind in ("grouping_sets", "cube", "rollup"):
-            keys.extend(group.args.get(kind) or ())
         if group.args.get("all"):
             keys.extend(item for item in select.expressions if item.find(exp.AggFunc) is None)
         while keys:
             key = keys.pop()
             if not isinstance(key, exp.Expr):
                 continue
-            if isinstance(key, exp.Tuple | exp.Cube | exp.Rollup | exp.GroupingSets):
+            if isinstance(key, exp.Tuple) or any(is_call(key, name) for name in ("rollup", "cube", "grouping_sets")):
                 keys.extend(key.expressions)
             elif isinstance(key, exp.Paren):
                 keys.append(key.this)

@@ -22,7 +22,17 @@ from datahub_aws_lineage.sql.redshift_tokens import (
     outer_marks,
     unnest_offsets,
 )
-from datahub_aws_lineage.sql.token_edits import CLOSING, OPENING, PREFIX, as_kind, is_name, partner, word_at, written
+from datahub_aws_lineage.sql.row_patterns import row_patterns
+from datahub_aws_lineage.sql.token_edits import (
+    CLOSING,
+    OPENING,
+    PREFIX,
+    SELECT_ALL_FROM,
+    as_kind,
+    is_name,
+    word_at,
+    written,
+)
 
 
 def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
@@ -144,22 +154,18 @@ def _begins_interval(tokens: list[Token], position: int) -> bool:
     return ahead < len(tokens) and tokens[ahead].token_type is TokenType.STRING
 
 
-def _row_patterns(tokens: list[Token]) -> list[Token]:
-    """MATCH_RECOGNIZE without `SUBSET u = (a, b)` and without INITIAL or SEEK before PATTERN."""
-    kept: list[Token] = []
-    position = 0
-    while position < len(tokens):
-        word = word_at(tokens, position)
-        if word in ("INITIAL", "SEEK") and word_at(tokens, position + 1) == "PATTERN":
-            position += 1
-        elif word == "SUBSET" and word_at(tokens, position + 2) == "=":
-            position = partner(tokens, position + 3) + 1
-            while word_at(tokens, position) == "," and word_at(tokens, position + 2) == "=":
-                position = partner(tokens, position + 3) + 1
-        else:
-            kept.append(tokens[position])
-            position += 1
-    return kept
+def _groupings(tokens: list[Token]) -> list[Token]:
+    """ROLLUP (…), CUBE (…) and GROUPING SETS (…) as functions: behind them sqlglot takes LIMIT for one more column."""
+    return [
+        as_kind(token, TokenType.VAR, PREFIX + "_".join(token.text.split()))
+        if token.token_type in _GROUPINGS and word_at(tokens, i + 1) == "("
+        else token
+        for i, token in enumerate(tokens)
+    ]
+
+
+_GROUPING_WORDS = frozenset({"ROLLUP", "CUBE", "GROUPING SETS"})
+_GROUPINGS = frozenset({TokenType.ROLLUP, TokenType.CUBE, TokenType.GROUPING_SETS})
 
 
 def _table_queries(tokens: list[Token]) -> list[Token]:
@@ -167,13 +173,10 @@ def _table_queries(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
     for position, token in enumerate(tokens):
         if word_at(tokens, position) == "TABLE" and is_name(tokens, position + 1):
-            kept.extend(written(token, *_SELECT_ALL_FROM))
+            kept.extend(written(token, *SELECT_ALL_FROM))
         else:
             kept.append(token)
     return kept
-
-
-_SELECT_ALL_FROM = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), (TokenType.FROM, "FROM"))
 
 
 def _values_queries(tokens: list[Token]) -> list[Token]:
@@ -187,7 +190,7 @@ def _values_queries(tokens: list[Token]) -> list[Token]:
         if token.token_type is TokenType.VALUES and word_at(tokens, position - 1) in _BEFORE_VALUES:
             end = end_of_values(tokens, position)
             if end < len(tokens) and tokens[end].token_type not in CLOSING:
-                kept.extend(written(token, *_SELECT_ALL_FROM, (TokenType.L_PAREN, "(")))
+                kept.extend(written(token, *SELECT_ALL_FROM, (TokenType.L_PAREN, "(")))
                 closes.append(end)
         kept.append(token)
     return kept
@@ -263,6 +266,7 @@ def _redshift_operators(tokens: list[Token]) -> list[Token]:
 _Rewrite = Callable[[list[Token]], list[Token]]
 _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
     "athena": (
+        (_GROUPING_WORDS, _groupings),
         (frozenset({"TABLE"}), _table_queries),
         (frozenset({"VALUES"}), _values_queries),
         (frozenset({"ESCAPE"}), _escapes),
@@ -273,9 +277,10 @@ _REWRITES: dict[Dialect, tuple[tuple[frozenset[str], _Rewrite], ...]] = {
         (frozenset({"JSON_TABLE"}), json_tables),
         (JSON_FUNCTIONS, json_calls),
         (frozenset({"INTERVAL"}), _intervals),
-        (frozenset({"MATCH_RECOGNIZE"}), _row_patterns),
+        (frozenset({"MATCH_RECOGNIZE"}), row_patterns),
     ),
     "redshift": (
+        (_GROUPING_WORDS, _groupings),
         (frozenset({"TABLE"}), _table_queries),
         (CONSTRUCTORS, constructors),
         (frozenset({"SIBLINGS"}), _siblings),

@@ -138,8 +138,9 @@ _CREATE_MODIFIERS = frozenset(
 def _query(analysis: Analysis) -> Found:
     """A SELECT, which INTO makes a CREATE TABLE AS; WITH may also begin an UPDATE, DELETE, INSERT or MERGE."""
     main = _main_word(analysis.tokens)
-    if main in ("UPDATE", "DELETE", "MERGE"):
-        return {"UPDATE": writes.update, "DELETE": writes.delete, "MERGE": writes.merge}[main](analysis)
+    writer = _BEHIND_WITH.get(main)
+    if writer is not None:
+        return writer(analysis)
     into = into_position(analysis.tokens)
     if into is not None:
         return creates.select_into(analysis, into)
@@ -280,6 +281,12 @@ _KINDS: Mapping[str, StatementKind] = {
     "EXECUTE": "execute",
 }
 
+_BEHIND_WITH: Mapping[str, Callable[[Analysis], Found]] = {
+    "INSERT": writes.insert,
+    "UPDATE": writes.update,
+    "DELETE": writes.delete,
+    "MERGE": writes.merge,
+}
 _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "CREATE": _create,
     "INSERT": writes.insert,

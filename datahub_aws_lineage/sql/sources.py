@@ -190,6 +190,9 @@ class SourceWalker:
     def _table_function(self, node: exp.Expr, scope: Scope) -> None:
         """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
         call = node.this
+        if call is None:  # ROWS FROM (f(…), …)
+            self._append(node, Relation([], opaque=True), scope)
+            return
         if is_call(call, "table") and len(call.expressions) == 1:
             call = call.expressions[0]
         if isinstance(call, exp.Dot):  # TABLE(catalog.system.query(query => '…'))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlglot import Token, exp
+from sqlglot import Token, TokenType, exp
 
 from datahub_aws_lineage.model.lineage import Effect, Truncate
 from datahub_aws_lineage.sql.cursor import Cursor
@@ -17,8 +17,9 @@ from datahub_aws_lineage.sql.values import Source, Value
 
 
 def insert(analysis: Analysis) -> Found:
-    """INSERT INTO t [(columns)] query | VALUES … | DEFAULT VALUES."""
+    """[WITH …] INSERT INTO t [(columns)] query | VALUES … | DEFAULT VALUES."""
     cursor = analysis.cursor
+    common = _common(cursor)
     cursor.needs("INSERT")
     if not cursor.takes("INTO"):
         cursor.needs("OVERWRITE")
@@ -29,9 +30,20 @@ def insert(analysis: Analysis) -> Found:
     found = Found("insert", target.table, writes_rows_of_existing=True)
     if cursor.takes("DEFAULT", "VALUES"):
         return found
-    relation = analysis.query(cursor.rest())
+    relation = analysis.query([*common, *cursor.rest()])
     found.columns = analysis.inserted_columns(relation, target, listed)
     return found
+
+
+def _common(cursor: Cursor) -> list[Token]:
+    """The CTEs in front of INSERT, whose query reads them."""
+    start = cursor.at
+    depth = 0
+    while cursor.token is not None and (depth or not cursor.sees("INSERT")):
+        kind = cursor.token.token_type
+        depth += (kind is TokenType.L_PAREN) - (kind is TokenType.R_PAREN)
+        cursor.at += 1
+    return cursor.tokens[start : cursor.at]
 
 
 def _column_list(cursor: Cursor) -> list[str]:
