@@ -119,15 +119,19 @@ class Graph:
     def _retire(self, contents: Contents) -> None:
         """Lets go of gone contents that this one read, so that they do not pile up behind one another."""
         contents.settle_names()
-        for key, read in list(contents.inputs.items()):
-            if read.version is not None and read.version.life.name is None:
-                contents.inputs[key] = Read(read.run, None, read.since)
         spliced: Counter[Version] = Counter()
         while gone := [version for version in contents.lives() if version.life.name is None]:
             for version in gone:
                 spliced[version] += 1
                 in_circle = spliced[version] > _MOST_ROUNDS or version.life is contents
                 contents.splice(version, Version(Contents(), 0) if in_circle else version)
+        own = contents.last_name
+        read = contents.inputs.get(InputKey(own)) if own is not None else None
+        if own is not None and read is not None and read.version is not None and read.version.life is not contents:
+            contents.splice(own, read.version)  # an earlier life, of which the same has been made
+        for key, read in list(contents.inputs.items()):
+            if read.version is not None and read.version.life.name is None:
+                contents.inputs[key] = Read(read.run, _alone(read.version), read.since)
         _bound_versions(contents)
 
     def _let_go_of_earlier_lives(self, contents: Contents, read: list[Version]) -> None:
@@ -180,6 +184,13 @@ class Graph:
 def _clock_of_read(contents: Contents) -> int:
     """What was in a table before the history began is most likely what the history goes on to put there."""
     return contents.clock if contents.created or contents.clock else ALL
+
+
+def _alone(version: Version) -> Version:
+    """A gone life without what it read itself, so that gone lives do not hold one another."""
+    life = version.life
+    inputs = {key: Read(read.run, None, read.since) for key, read in life.inputs.items()}
+    return Version(Contents(None, life.schema, inputs, life.columns, last_name=life.last_name), version.clock)
 
 
 def _moved(source: Source, moved: dict[Version, Version]) -> Source:

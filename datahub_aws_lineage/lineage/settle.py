@@ -97,7 +97,10 @@ class Settlement:
 
     def settle(self, contents: Contents) -> Contents:
         """The same edges, all from datasets that stay."""
-        whole = Version(contents, ALL)
+        settled = self._settle_version(Version(contents, ALL))
+        return self._without_itself(settled, contents)
+
+    def _settle_version(self, whole: Version) -> Contents:
         order, in_circle = self._gone_before(whole)
         for _ in range(_MOST_ROUNDS if in_circle else 1):
             before = sum(map(self._size, order))
@@ -110,6 +113,16 @@ class Settlement:
             if version != whole and not self._settled[version].inputs and version.life.last_name is not None:
                 self._report(version.life.last_name, "table")
         return self._settled[whole]
+
+    def _without_itself(self, settled: Contents, contents: Contents) -> Contents:
+        """A table that was built anew from itself, by way of tables that are gone, has what filled it before."""
+        name = contents.name
+        read = settled.inputs.get(InputKey(name)) if name is not None else None
+        if name is None or read is None or read.version is None or read.version.life is contents:
+            return settled
+        rebuilt = Contents(settled.name, settled.schema, dict(settled.inputs), dict(settled.columns))
+        rebuilt.splice(name, Version(self._settle_version(read.version), ALL))
+        return rebuilt
 
     def _size(self, version: Version) -> int:
         settled = self._settled.get(version)
@@ -181,11 +194,11 @@ class Settlement:
     def _settle_input(self, settled: Contents, key: InputKey, read: Read, stand_in: Dataset | Version | None) -> None:
         match stand_in:
             case Dataset():
-                settled.add_input(InputKey(stand_in), Read(read.run))
+                settled.add_input(InputKey(stand_in), Read(read.run, read.version))
             case Version():
                 inner = self._settled.get(stand_in, Contents())
-                for source in inner.inputs:
-                    settled.add_input(source, Read(read.run))
+                for source, inner_read in inner.inputs.items():
+                    settled.add_input(source, Read(read.run, inner_read.version))
             case None:
                 pass
 

@@ -382,6 +382,48 @@ class TestTablesThatAreGone:
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
 
+class TestRebuiltFromItself:
+    """`CREATE copy AS SELECT DISTINCT … FROM t`, then `t` anew from the copy: what filled `t` before still does."""
+
+    @pytest.mark.parametrize("anew", ["ctas", "truncate", "delete"])
+    @pytest.mark.parametrize("dropped", ["before", "after", "never"])
+    def test_through_a_table_that_is_gone(self, story: Story, anew: str, dropped: str) -> None:
+        story.run(insert(T, {"x": f"{SRC}:a"}), ctas(STG, {"k": f"{T}:x"}))
+        if anew == "ctas":
+            story.run(ctas(T, {"x": f"{STG}:k"}))
+        else:
+            story.run(truncate(T) if anew == "truncate" else delete_all(T), insert(T, {"x": f"{STG}:k"}))
+        if dropped == "before":
+            story.run(drop(STG), insert(T, {"x": "dev.public.src2:a"}))
+        elif dropped == "after":
+            story.run(insert(T, {"x": "dev.public.src2:a"}), drop(STG))
+        else:
+            story.run(insert(T, {"x": "dev.public.src2:a"}))
+        assert story.columns == {"redshift:dev.public.t:x": {"redshift:dev.public.src:a", "redshift:dev.public.src2:a"}}
+
+    def test_through_two_of_them_and_twice(self, story: Story) -> None:
+        story.run(insert(T, {"x": f"{SRC}:a"}))
+        for _ in range(2):
+            story.run(ctas(STG, {"k": f"{T}:x"}), ctas("dev.public.stg2", {"k": f"{STG}:k"}))
+            story.run(drop(T), ctas(T, {"x": "dev.public.stg2:k"}), drop(STG), drop("dev.public.stg2"))
+        assert story.columns == {"redshift:dev.public.t:x": {"redshift:dev.public.src:a"}}
+
+    def test_night_by_night_leaves_no_trail(self, story: Story) -> None:
+        for _ in range(200):
+            story.run(ctas(STG, {"k": [f"{T}:x", f"{SRC}:a"]}), ctas(T, {"x": f"{STG}:k"}))
+        seen: dict[int, object] = {}
+        graph = story.history._ledger.graph
+        waiting = [contents for _, contents in graph.items()] + list(graph.last.values())
+        while waiting:
+            contents = waiting.pop()
+            if id(contents) not in seen:
+                seen[id(contents)] = contents
+                waiting.extend(version.life for version in contents.lives())
+                waiting.extend(read.version.life for read in contents.inputs.values() if read.version)
+        assert len(seen) < 12
+        assert story.columns == {"redshift:dev.public.t:x": {"redshift:dev.public.src:a"}}
+
+
 class TestUnknownTablesPolicy:
     def test_a_catalog_not_read_to_its_end_keeps_them(self) -> None:
         story = Story(known={T: "x"}, complete=False).run(insert(T, {"x": "dev.public.nowhere:a"}))
