@@ -12,7 +12,11 @@ from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
 
 _Grammar: TypeAlias = Literal["redshift", "trino", "hive"]
 
-_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
+_BLOCK_COMMENT = r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)"
+_COMMENT = rf"--[^\n]*|{_BLOCK_COMMENT}"
+_GAP = rf"(?:\s|--[^\n]*(?:\n|\Z)|{_BLOCK_COMMENT})*"
+"""Blanks and comments; each text is one in no more than one way, so that `re` does not try them all."""
+
 _PLAIN_STRING, _ESCAPING_STRING = r"'(?:[^']|'')*(?:'|\Z)", r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
 _PLAIN_NAME, _ESCAPING_NAME = r'"(?:[^"]|"")*"|`[^`]*`', r'"(?:[^"\\]|\\.)*(?:"|\Z)|`[^`]*`'
 
@@ -22,7 +26,7 @@ def _lexemes(string: str, name: str) -> re.Pattern[str]:
     return re.compile(
         rf"""
           (?P<comment>{_COMMENT})
-        | (?P<unload>(?<![\w$#@])unload (?:\s|{_COMMENT})* \( (?:\s|{_COMMENT})*)
+        | (?P<unload>(?<![\w$#@])unload {_GAP} \( {_GAP})
           (?P<query>{string} | \$(?P<query_tag>[A-Za-z_]*)\$.*?(?:\$(?P=query_tag)\$|\Z))
         | (?P<string>{string})
         | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z))

@@ -71,6 +71,14 @@ def test_masking_ends_and_twice_is_once(text: str, dialect: Dialect) -> None:
     assert mask_literals(masked, dialect) == masked
 
 
+@pytest.mark.parametrize("gap", ["/* */ ", "-- ", "-- \n", "/* ", " ", "\n--"])
+def test_comments_behind_unload_take_no_time(gap: str) -> None:
+    """They would be tried in every combination if they could be told apart in several ways."""
+    text = "UNLOAD " + gap * 20_000
+    assert mask_literals(text, "redshift").startswith("UNLOAD")
+    assert fingerprint(text, "redshift") == fingerprint("UNLOAD", "redshift")
+
+
 @given(st.text(alphabet="xyz", min_size=6, max_size=12), st.sampled_from(["athena", "redshift"]))
 def test_a_literal_never_survives(secret: str, dialect: Dialect) -> None:
     text = f"INSERT INTO t SELECT a, '{secret}' FROM s WHERE b = '{secret}' /* {secret} */ -- {secret}"
