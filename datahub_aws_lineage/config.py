@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
 from pydantic import (
+    AfterValidator,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
@@ -33,6 +35,20 @@ PATIENT_RETRIES = {"aws_retry_mode": "adaptive", "aws_retry_num": 9}
 """Athena allows a whole account five list calls a second; DataHub's default gives up too early for that."""
 
 QueryText = Literal["full", "masked", "none"]
+
+
+def _compiled(pattern: AllowDenyPattern) -> AllowDenyPattern:
+    """Raises ValueError for what is no regular expression: it would fail where it is first matched."""
+    try:
+        for expression in (*pattern.allow, *pattern.deny):
+            re.compile(expression)
+    except re.error as e:
+        raise ValueError(f"{e.pattern!r} is no regular expression: {e}") from e
+    return pattern
+
+
+Pattern = Annotated[AllowDenyPattern, AfterValidator(_compiled)]
+_ALL = AllowDenyPattern.allow_all
 
 
 def _reject_unused(model: ConfigModel, keys: tuple[str, ...], because: str) -> None:
@@ -88,9 +104,7 @@ class AthenaConfig(ConfigModel):
     include_query_history: bool = Field(
         default=True, description="Read the statements that ran between `start_time` and `end_time` (45 days at most)."
     )
-    work_group_pattern: AllowDenyPattern = Field(
-        default_factory=AllowDenyPattern.allow_all, description="Work groups whose history is read, by name."
-    )
+    work_group_pattern: Pattern = Field(default_factory=_ALL, description="Work groups whose history is read, by name.")
     catalogs: dict[str, CatalogPlatform] = Field(
         default_factory=dict,
         description="Platform of each further data catalog, by its name in Athena. "
@@ -242,20 +256,16 @@ class AwsLineageConfig(
     snapshot: str | None = Field(
         default=None, description="Folder of a recorded account to replay; then AWS is never called."
     )
-    database_pattern: AllowDenyPattern = Field(
-        default_factory=AllowDenyPattern.allow_all, description="Glue databases to read, by name."
-    )
-    table_pattern: AllowDenyPattern = Field(
-        default_factory=AllowDenyPattern.allow_all,
+    database_pattern: Pattern = Field(default_factory=_ALL, description="Glue databases to read, by name.")
+    table_pattern: Pattern = Field(
+        default_factory=_ALL,
         description="Tables to read: `database.table` of Glue, `database.schema.table` of Redshift.",
     )
-    user_pattern: AllowDenyPattern = Field(
-        default_factory=AllowDenyPattern.allow_all,
+    user_pattern: Pattern = Field(
+        default_factory=_ALL,
         description="Users whose statements count. Statements whose log does not name a user (Athena's) always count.",
     )
-    query_pattern: AllowDenyPattern = Field(
-        default_factory=AllowDenyPattern.allow_all, description="Statements that count, by their text."
-    )
+    query_pattern: Pattern = Field(default_factory=_ALL, description="Statements that count, by their text.")
     include_catalog_metadata: bool = Field(
         default=True,
         description="Describe the tables and databases of the catalogs that are read: properties, schema, view text. "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from typing_extensions import assert_never
@@ -27,22 +28,25 @@ from datahub_aws_lineage.snapshot.replay import replaying_session
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One query history: where it is read, for reports, and of which warehouse its names are (None: Athena)."""
+    """One query history: where it is read, for reports, and of which warehouse its names are (None: Athena).
+
+    `open` makes its reader. Raises ConfigurationError or CredentialsError where that needs AWS and cannot have it.
+    """
 
     label: str
-    reader: HistoryReader
+    open: Callable[[], HistoryReader]
     warehouse: str | None = None
 
 
 def open_clients(config: AwsLineageConfig) -> Clients:
     """Clients of the account that the recipe names, or of the recording that stands in for it.
 
-    Raises SnapshotError where the recording cannot be read, CredentialsError where no session can be had.
+    Raises SnapshotError where the recording cannot be read. AWS is asked for a session when a client is first needed.
     """
     if config.snapshot is not None:
         return Clients(replaying_session(config.snapshot))
-    session = open_session(config.aws_config.get_session, config.credentials_expiry)
-    return Clients(session, **config.client_options())
+    connect, expiry = config.aws_config.get_session, config.credentials_expiry
+    return Clients(partial(open_session, connect, expiry), **config.client_options())
 
 
 def open_window(config: AwsLineageConfig) -> TimeWindow:
@@ -98,22 +102,13 @@ class Readers:
         )
 
     def histories(self) -> Iterator[History]:
-        athena = self._config.athena
-        if athena.reads_history:
-            allowed = athena.work_group_pattern.allowed
-            reader = AthenaHistoryReader(
-                self._clients,
-                self._diagnostics,
-                self._window,
-                work_group_allowed=allowed,
-                as_of=self._window.end if self._config.snapshot else None,
-            )
-            yield History("Athena query history", reader)
+        if self._config.athena.reads_history:
+            yield History("Athena query history", self._athena)
         for warehouse in self._config.redshift:
             for log in warehouse.query_logs:
                 label = f"{warehouse.name}: {log_name(log)}"
-                log_reader = self._log_reader(log, warehouse, _Labelled(self._diagnostics, label))
-                yield History(f"Redshift {label}", log_reader, warehouse.name)
+                open_log = partial(self._log_reader, log, warehouse, _Labelled(self._diagnostics, label))
+                yield History(f"Redshift {label}", open_log, warehouse.name)
 
     def read_all(self) -> None:
         """Reads everything that a run reads, and keeps nothing. Raises FatalError."""
@@ -125,7 +120,16 @@ class Readers:
             if isinstance(catalog, RedshiftCatalogReader):
                 _exhaust(catalog.read_external_schemas())
         for history in self.histories():
-            _exhaust(history.reader.read_queries())
+            _exhaust(history.open().read_queries())
+
+    def _athena(self) -> AthenaHistoryReader:
+        return AthenaHistoryReader(
+            self._clients,
+            self._diagnostics,
+            self._window,
+            work_group_allowed=self._config.athena.work_group_pattern.allowed,
+            as_of=self._window.end if self._config.snapshot else None,
+        )
 
     def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig, diagnostics: Diagnostics) -> HistoryReader:
         match log:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
@@ -46,7 +47,7 @@ class Run:
         stored: Stored | None,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
-        self._region = clients.region
+        self._clients = clients
         self._diagnostics = report.diagnostics
         self._readers = Readers(config, clients, self._diagnostics, open_window(config))
         self._index = CatalogIndex()
@@ -55,9 +56,17 @@ class Run:
             self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
         )
         self._repeats = Repeats()
-        self._containers = Containers(env=config.env, region=self._region)
         self._publication = Publication(config, report, stored)
         self._views: list[tuple[Table, str | None]] = []
+
+    @cached_property
+    def _region(self) -> str:
+        """Needed where a catalog is read."""
+        return self._clients.region
+
+    @cached_property
+    def _containers(self) -> Containers:
+        return Containers(env=self._config.env, region=self._region)
 
     def work_units(self) -> WorkUnits:
         yield from self._glue()
@@ -149,7 +158,7 @@ class Run:
     def _logged(self) -> Iterator[Logged]:
         for history in self._readers.histories():
             with self._part(history.label):
-                for record in history.reader.read_queries():
+                for record in history.open().read_queries():
                     if self._counts(record):
                         yield Logged(replace(record, text=mask_text(well_formed(record.text))), history.warehouse)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -31,16 +32,32 @@ DEFAULT_CONFIG = Config(
 class Clients:
     """Clients of one boto3 session, that is of one identity and region. `config` wins over `DEFAULT_CONFIG`.
 
+    The session may be given as what opens it: that is called when the first client is asked for, and again after it has
+    failed, so that what needs no AWS does not wait for it. `region` and `client` then raise CredentialsError too.
+
     Without `endpoint_url`, botocore's own settings apply (`AWS_ENDPOINT_URL`, the profile's `endpoint_url`).
     """
 
-    def __init__(self, session: Session, *, endpoint_url: str | None = None, config: Config | None = None) -> None:
-        self._session = session
+    def __init__(
+        self,
+        session: Session | Callable[[], Session],
+        *,
+        endpoint_url: str | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self._given = session
+        self._opened: Session | None = None
         self._endpoint_url = endpoint_url
         self._config = DEFAULT_CONFIG.merge(config) if config else DEFAULT_CONFIG
         self._clients: dict[str, BaseClient] = {}
         self._account_id: str | None = None
         self._lock = Lock()  # making a client from a session is not thread-safe; using it is
+
+    @property
+    def _session(self) -> Session:
+        if self._opened is None:
+            self._opened = self._given() if callable(self._given) else self._given
+        return self._opened
 
     @property
     def region(self) -> str:

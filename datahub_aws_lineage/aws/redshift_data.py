@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typing_extensions import assert_never
 
@@ -18,6 +18,9 @@ from datahub_aws_lineage.aws import redshift_sql
 from datahub_aws_lineage.aws.calls import call, paginate
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.errors import AccessDeniedError, MalformedError, RetriableError, SkippableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_redshift_data import RedshiftDataAPIServiceClient
 
 PERMISSIONS: tuple[str, ...] = (
     "redshift-data:CancelStatement",
@@ -99,12 +102,16 @@ class RedshiftDataApi:
         timeout_seconds: float = 900.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = clients.client("redshift-data")
+        self._clients = clients
         self._target = target
         self._poll_seconds = poll_seconds
         self._longest_poll_seconds = longest_poll_seconds
         self._timeout_seconds = timeout_seconds
         self._sleep = sleep
+
+    @property
+    def _client(self) -> RedshiftDataAPIServiceClient:
+        return self._clients.client("redshift-data")
 
     @property
     def target(self) -> Target:

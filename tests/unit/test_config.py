@@ -65,6 +65,8 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         ),
         ({"athena": {"enabled": False, "include_query_history": True}}, "because athena.enabled is false"),
         ({"glue": {"enabled": False}, "athena": {"enabled": False}}, "nothing to read"),
+        ({"table_pattern": {"allow": ["sales", "(["]}}, "'([' is no regular expression"),
+        ({"athena": {"work_group_pattern": {"deny": ["*x"]}}}, "'*x' is no regular expression"),
         ({"redshift": [{"name": "lonely"}]}, "lonely: nothing to read"),
         ({"redshift": [{**SERVERLESS, "include_catalog": False}]}, "analytics: nothing to read"),
         ({"redshift": [{**SERVERLESS, "cluster_identifier": "c"}]}, "work_group or cluster_identifier, not both"),

@@ -46,7 +46,7 @@ class Account:
             str(table.name): table for table in itertools.chain(glue.read_tables(), warehouse.read_tables())
         }
         self.records: dict[str, list[QueryRecord]] = {
-            history.label: list(history.reader.read_queries()) for history in readers.histories()
+            history.label: list(history.open().read_queries()) for history in readers.histories()
         }
 
     def texts(self) -> Iterator[QueryRecord]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from datahub.ingestion.api import source as api
+from datahub.ingestion.api.common import PipelineContext
 from datahub.ingestion.api.source import CapabilityReport, SourceCapability
 from datahub.ingestion.source.source_registry import source_registry
 
@@ -110,13 +111,81 @@ def test_an_identity_that_aws_refuses(recording: RecordingWriter) -> None:
     [
         ({"unknown": 1}, "unknown"),
         ({"snapshot": "nowhere"}, "nowhere is not a recording"),
-        ({"aws_config": {"aws_profile": "no-such-profile"}}, "no-such-profile"),
     ],
 )
 def test_testing_the_connection_never_raises(recipe: dict[str, Any], says: str) -> None:
     report = AwsLineageSource.test_connection(recipe)
     assert report.internal_failure
     assert says in str(report.internal_failure_reason)
+
+
+def test_without_a_session_each_part_says_so_and_a_file_is_tried(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(LOGGED, encoding="utf-8")
+    report = AwsLineageSource.test_connection(recipe_without_session(log))
+    assert report.basic_connectivity is not None
+    assert "no-such-profile" in str(report.basic_connectivity.failure_reason)
+    assert report.capability_report is not None
+    capable = {str(name): found.capable for name, found in report.capability_report.items()}
+    assert capable.pop(f"Redshift exported: file {log}")
+    assert not any(capable.values())
+    assert capable
+
+
+def test_without_a_session_an_exported_log_is_read_all_the_same(tmp_path: Path) -> None:
+    """What needs AWS fails alone, as a failure: nothing is removed after such a run."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(LOGGED, encoding="utf-8")
+    config = AwsLineageConfig.model_validate(recipe_without_session(log))
+    source = AwsLineageSource(config, PipelineContext(run_id="test"))
+    units = list(source.get_workunits_internal())
+    lineage = [unit for unit in units if "upstreamLineage" in unit.id]
+    assert len(lineage) == 1
+    told = " ".join(str(failure) for failure in source.report.failures)
+    for part in ("Glue Data Catalog", "Athena query history", "Redshift live: catalog", "Redshift live: query history"):
+        assert part in told
+    assert "Redshift exported" not in told
+
+
+@pytest.mark.usefixtures("no_region")
+def test_an_exported_log_alone_needs_no_region(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(LOGGED, encoding="utf-8")
+    recipe = {
+        "glue": {"enabled": False},
+        "athena": {"enabled": False},
+        "start_time": "2026-03-01T00:00:00Z",
+        "end_time": "2026-03-03T00:00:00Z",
+        "redshift": [{"name": "exported", "query_logs": [{"type": "file", "path": str(log)}]}],
+    }
+    source = AwsLineageSource(AwsLineageConfig.model_validate(recipe), PipelineContext(run_id="test"))
+    assert any("upstreamLineage" in unit.id for unit in source.get_workunits_internal())
+    assert not source.report.failures
+
+
+@pytest.fixture
+def no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+
+LOGGED = (
+    '{"query_text": "create table mart.x as select a from raw.t", "start_time": "2026-03-02 10:00:00",'
+    ' "database_name": "dev", "session_id": 1}\n'
+)
+
+
+def recipe_without_session(log: Path) -> dict[str, Any]:
+    return {
+        "aws_config": {"aws_region": "eu-west-1", "aws_profile": "no-such-profile"},
+        "start_time": "2026-03-01T00:00:00Z",
+        "end_time": "2026-03-03T00:00:00Z",
+        "redshift": [
+            {"name": "live", "work_group": "wg", "query_logs": [{"type": "system_views"}]},
+            {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}]},
+        ],
+    }
 
 
 @pytest.mark.parametrize(
