@@ -12,7 +12,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test lint bench format golden clean
+.PHONY: help demo test oracles lint bench format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json an
 
 test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
+
+oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about half an hour)
+	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) '.[oracles]'; }
+	@ORACLE_QUERIES=$${ORACLE_QUERIES:-3000} $(BIN)/python -m pytest tests/oracles $(ARGS)
 
 lint: $(VENV)/.developed ## Check style (ruff) and types (mypy)
 	@$(BIN)/ruff check .

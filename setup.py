@@ -31,6 +31,7 @@ setup(
             "boto3-stubs[athena,glue,redshift,redshift-data,redshift-serverless,s3,sts]",
             "cid-cmd>=4.4",
             "deepdiff>=8.6,<9",  # what DataHub's golden-file helpers compare with
+            "duckdb>=1.1",
             "freezegun",
             "hypothesis",
             "moto[athena,glue,s3,server,sts]>=5",
@@ -39,7 +40,8 @@ setup(
             "pytest-cov",
             "ruff",
             "types-PyYAML",
-        ]
+        ],
+        "oracles": ["pyspark>=3.5"],
     },
     entry_points={
         "datahub.ingestion.source.plugins": ["aws-lineage = datahub_aws_lineage.source:AwsLineageSource"],

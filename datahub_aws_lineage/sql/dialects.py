@@ -19,6 +19,7 @@ from datahub_aws_lineage.model.lineage import UnresolvedReason
 from datahub_aws_lineage.model.names import Dialect
 from datahub_aws_lineage.sql.rewriting import as_written, rewritten, without_indexes
 from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
+from datahub_aws_lineage.sql.token_edits import word_at
 
 MAX_TEXT_BYTES = 4 * 1024 * 1024
 """Longest text that is read. Athena's own limit is 262,144 bytes, Redshift's 16 MB."""
@@ -101,6 +102,15 @@ _PARSER_DEFECTS = (AttributeError, TypeError, ValueError)
 
 _DIALECTS = {"athena": AthenaSql(), "redshift": RedshiftSql()}
 _HIVE_DDL = HiveDdl()
+_COMPOUNDS = {
+    dialect: {
+        (words[0], words[1]): kind
+        for word, kind in sql.tokenizer_class.KEYWORDS.items()
+        if len(words := word.split()) == 2
+    }
+    for dialect, sql in _DIALECTS.items()
+}
+"""Keywords of two words, which a comment may part."""
 
 
 def tokenize(text: str, dialect: Dialect) -> list[Token]:
@@ -112,13 +122,29 @@ def tokenize(text: str, dialect: Dialect) -> list[Token]:
         raise NotUnderstoodError("too_long", f"{len(text)} characters; at most {MAX_TEXT_BYTES} are read")
     try:
         if dialect == "athena" and escapes_matter(text):
-            return list(_athena_tokens(text))
-        return list(_DIALECTS[dialect].tokenize(text))
+            tokens = list(_athena_tokens(text))
+        else:
+            tokens = list(_DIALECTS[dialect].tokenize(text))
     except TokenError as e:
         # sqlglot's message quotes the text around, which may hold literals
         raise NotUnderstoodError(
             "syntax", "a quote or comment that is never closed, or a character that is no SQL"
         ) from e
+    return _compounded(tokens, dialect) if "/*" in text or "--" in text else tokens
+
+
+def _compounded(tokens: list[Token], dialect: Dialect) -> list[Token]:
+    """`GROUP /* … */ BY` as the one token that sqlglot makes of `GROUP BY`."""
+    result: list[Token] = []
+    for token in tokens:
+        last = result[-1] if result else token
+        words = (word_at([last], 0), word_at([token], 0)) if last.comments or token.comments else ("", "")
+        kind = _COMPOUNDS[dialect].get(words)
+        if kind is not None:
+            result[-1] = Token(kind, " ".join(words), last.line, last.col, last.start, token.end)
+        else:
+            result.append(token)
+    return result
 
 
 def _athena_tokens(text: str) -> Iterator[Token]:

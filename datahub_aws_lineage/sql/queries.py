@@ -261,14 +261,21 @@ class QueryWalker:
     def _key(self, key: exp.Expr, scope: Scope, result: Relation, *, alias_first: bool) -> Value:
         """A key of GROUP BY or ORDER BY: a position, an output column's name, or an expression."""
         if isinstance(key, exp.Literal) and not key.is_string:
-            if result.stars or not key.name.isdigit() or not 0 < int(key.name) <= len(result.closed):
-                return Value()
-            return result.closed[int(key.name) - 1].value
+            return self._at_position(int(key.name), result) if key.name.isdigit() else Value()
         if isinstance(key, exp.Column) and len(key.parts) == 1 and not isinstance(key.this, exp.Star):
             named = result.named(key.name.lower())
             if named and (alias_first or scope.resolve([key.name.lower()]) is None):
                 return named[0]
         return self.expressions.value(key, scope)
+
+    def _at_position(self, position: int, result: Relation) -> Value:
+        """The column of that place, counted from 1; behind an open star places are unknown."""
+        front, _ = result.around_stars()
+        if 0 < position <= len(front):
+            return front[position - 1].value
+        if position and result.stars:
+            self.collector.gap("column", f"position {position} is behind a star")
+        return Value()
 
     # ---- what influences the whole statement ------------------------------------------------------------------------
 

@@ -220,6 +220,16 @@ class Scope:
     def end_group(self) -> None:
         self.group.end = len(self.relations)
 
+    def joined(self) -> Scope:
+        """What ON sees first: the relations of its own group, `b` and `c` of `FROM a, b JOIN c ON …`."""
+        start = self.group.start
+        if start == 0:
+            return self
+        groups = [replace(group, start=group.start - start) for group in self.groups if group.start >= start]
+        for group in groups:
+            group.end = group.end - start if group.end is not None else None
+        return Scope(self.dialect, self, self.relations[start:], groups)
+
     @property
     def merged_names(self) -> frozenset[str]:
         """Columns merged by USING or NATURAL."""

@@ -65,7 +65,7 @@ class SourceWalker:
                 scope.group.merged = merged_here | {
                     name: value for name, value in scope.group.merged.items() if name not in merged_here
                 }
-            self.queries.influence(join.args.get("on"), scope, "JOIN")
+            self.queries.influence(join.args.get("on"), scope.joined(), "JOIN")
 
     def _shared_names(self, scope: Scope, left: int) -> list[str]:
         """The common columns of a NATURAL join; all schemas must be known for them to be."""
