@@ -266,7 +266,17 @@ class QueryWalker:
             named = result.named(key.name.lower())
             if named and (alias_first or scope.resolve([key.name.lower()]) is None):
                 return named[0]
+            if alias_first and result.stars:
+                return self._key_beside_stars(key, scope, result)
         return self.expressions.value(key, scope)
+
+    def _key_beside_stars(self, key: exp.Expr, scope: Scope, result: Relation) -> Value:
+        """A name of ORDER BY that an output column behind a star could have, and would have first."""
+        value = self.expressions.value(key, scope)
+        if {source.table for source in value.everything()} <= {star.table for star in result.stars}:
+            return value
+        self.collector.gap("column", f"{key.name.lower()} could be a column behind a star")
+        return Value()
 
     def _at_position(self, position: int, result: Relation) -> Value:
         """The column of that place, counted from 1; behind an open star places are unknown."""

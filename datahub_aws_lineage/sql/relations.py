@@ -178,6 +178,8 @@ class JoinGroup:
     start: int
     end: int | None = None
     merged: dict[str, Value] = field(default_factory=dict)
+    merges_unknown: bool = False
+    """A NATURAL join with a table of unknown schema: any column of the group may be a merged one."""
 
     def covers(self, position: int) -> bool:
         return self.start <= position and (self.end is None or position < self.end)
@@ -328,10 +330,10 @@ class Scope:
         """The first part as a column of its own: a merged one, a known one, a row's alias, a select item, a guess."""
         name = parts[0]
         found = list(self._named(name))
-        if len(found) == 1:
-            return found[0]
-        if found:
+        if len(found) > 1 or (found and any(group.merges_unknown for group in self.groups)):
             return AMBIGUOUS
+        if found:
+            return found[0]
         whole = next((r.whole for r in self.relations if r.alias == name and r.whole and not r.open_rows), None)
         if whole is not None:
             return whole

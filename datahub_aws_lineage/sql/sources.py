@@ -72,6 +72,7 @@ class SourceWalker:
         relations = scope.relations[scope.group.start :]
         if any(relation.stars for relation in relations):
             self.queries.collector.gap("column", "the columns of a NATURAL JOIN with a table of unknown schema")
+            scope.group.merges_unknown = True
             return []
         before, after = (
             dict.fromkeys(c.name for relation in side for c in relation.closed if c.name is not None)

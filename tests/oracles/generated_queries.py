@@ -48,6 +48,7 @@ class Features:
     tied: bool = True
     correlated: bool = True
     lateral: bool = True
+    rollup: bool = True
     using: bool = True
     """In Trino the merged columns of USING belong to no side, so that what is written here would mean other columns."""
     depth: int = 3
@@ -340,7 +341,7 @@ class _Generator:
             if found is not None:
                 keys.append((found if self._chance(70) else self._wrapped(found, kind), kind))
         made.group = [key for key, _ in keys]
-        if self._chance(15) and self._features.tied:
+        if self._features.rollup and self._chance(15):
             made.rollup = self._random.choice(["ROLLUP (", "CUBE ("])
         if like is not None:
             for kind in like:

@@ -40,10 +40,7 @@ class Warehouse:
                 Table(
                     "redshift" if dialect == "redshift" else "glue",
                     TableName(CATALOGS[dialect], database or "s", table),
-                    tuple(
-                        Column(*column.split(":")) if ":" in column else Column(column, "int")
-                        for column in columns.split()
-                    ),
+                    tuple(_column(column) for column in columns.split()),
                 )
             )
 
