@@ -7,7 +7,10 @@ because the heads of all statements are read by this package (`sql.cursor`); sql
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from sqlglot import Token, TokenType, exp
@@ -97,6 +100,28 @@ class RedshiftSql(Redshift):
         COMMANDS: ClassVar[set[TokenType]] = set()
 
 
+class _Hushed(logging.Filter):
+    """Keeps sqlglot's warnings out of the log while this package parses: they quote the text, literals and all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._here = threading.local()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not getattr(self._here, "parsing", False)
+
+    @contextmanager
+    def parsing(self) -> Iterator[None]:
+        self._here.parsing = True
+        try:
+            yield
+        finally:
+            self._here.parsing = False
+
+
+_HUSHED = _Hushed()
+logging.getLogger("sqlglot").addFilter(_HUSHED)
+
 _PARSER_DEFECTS = (AttributeError, TypeError, ValueError)
 """What sqlglot's compiled parser raises where a text has a hole that it did not expect."""
 
@@ -168,7 +193,8 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     _check_nesting(tokens)
     tokens = rewritten(tokens, dialect)
     try:
-        trees = _trees(tokens, text, dialect)
+        with _HUSHED.parsing():
+            trees = _trees(tokens, text, dialect)
     except ParseError as e:
         raise _syntax_error(e) from e
     except (SqlglotError, *_PARSER_DEFECTS) as e:
@@ -194,9 +220,10 @@ def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
 def to_sql(node: exp.Expr, dialect: Dialect) -> str | None:
     """The node as SQL text, or None where it is too deep to be written out."""
     try:
-        return as_written(node.sql(dialect=_DIALECTS[dialect], comments=False))
+        sql = node.sql(dialect=_DIALECTS[dialect], comments=False, unsupported_level=ErrorLevel.IGNORE)
     except RecursionError:
         return None
+    return as_written(sql)
 
 
 def _check_nesting(tokens: list[Token]) -> None:

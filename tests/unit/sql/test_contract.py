@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -107,3 +108,14 @@ def test_the_body_of_a_procedure_is_read_in_order_and_by_its_own_names() -> None
         ("insert", "dev.public.errors", {feed}, set()),
     ]
     assert not any(inner["unresolved"] for inner in statement["body"])
+
+
+@pytest.mark.parametrize("dialect", ["athena", "redshift"])
+def test_no_text_of_a_statement_is_logged(dialect: str, caplog: pytest.LogCaptureFixture) -> None:
+    """sqlglot warns of what it does not read, with the text, in which passwords can stand."""
+    secret = "WITH w AS (SELECT 'hunter2' AS p) CREATE TABLE t AS SELECT p FROM w"
+    answer = explain_line(json.dumps({"id": 1, "dialect": dialect, "sql": secret}), {})
+    assert [statement["outcome"] for statement in answer["statements"]] == ["unresolved"]
+    assert caplog.text == ""
+    logging.getLogger("sqlglot").warning("of others")
+    assert "of others" in caplog.text
