@@ -31,6 +31,8 @@ ICEBERG_METADATA = frozenset(
 _SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "pg_internal", "pg_toast"})
 _LONGEST_CHAIN = 8
 """Links and external schemas followed at most: a chain that is longer runs in a circle."""
+_MOST_FINDS = 100_000
+"""Names of statements whose place is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,22 @@ class CatalogIndex:
         self._namespaces: dict[str, str | None] = {}
         self._schemas: set[tuple[str | None, str, str]] = set()
         self._extents: dict[tuple[str | None, str, str | None], _Extent] = {}
+        self._finds: dict[tuple[TableName, Dialect, str | None], Found] = {}
+        self.changes = 0
+        """Grows with whatever could change what a name leads to."""
 
     # ---- what was read ------------------------------------------------------------------------------------------
 
     def add_database(self, database: Database, warehouse: str | None = None) -> None:
         """A database is needed for its resource link (Glue), a schema for `$user` in a search path (Redshift)."""
+        self._changed()
         if database.platform == "redshift":
             self._schemas.add((warehouse, database.catalog.lower(), database.name.lower()))
         elif database.link is not None:
             self._database_links[database.catalog.lower(), database.name.lower()] = database.link
 
     def add_table(self, table: Table, warehouse: str | None = None) -> None:
+        self._changed()
         name = _lower(table.name)
         location = None if table.is_view else table.location
         known = CataloguedTable(name, table.columns, table.link, location, table.catalog_id)
@@ -109,16 +116,19 @@ class CatalogIndex:
 
     def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         """An external schema of a warehouse, or a database that it made from a datashare."""
+        self._changed()
         local = schema.schema.lower() if schema.schema else None
         self._external[warehouse, schema.database.lower(), local] = schema
 
     def learn_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         """An external schema that a statement made: what was read from the catalog says more, and stays."""
+        self._changed()
         key = warehouse, schema.database.lower(), schema.schema.lower() if schema.schema else None
         self._external.setdefault(key, schema)
 
     def add_namespace(self, namespace: str, warehouse: str | None = None) -> None:
         """Says which warehouse of the recipe has this namespace id, so that datashares lead to its tables."""
+        self._changed()
         self._namespaces[namespace] = warehouse
 
     def mark_complete(
@@ -135,6 +145,7 @@ class CatalogIndex:
         `covers` tells which names the recipe's patterns let in: of the others nothing is known. Without `all_visible`
         there may be tables that the login is not shown (Lake Formation leaves them out of Glue's listings).
         """
+        self._changed()
         extent = _Extent(covers, all_visible)
         self._extents[warehouse, catalog.lower(), None] = extent
         if catalog_id is not None:
@@ -144,6 +155,20 @@ class CatalogIndex:
 
     def find(self, name: TableName, dialect: Dialect, warehouse: str | None = None) -> Found:
         """Where `name` leads, when a statement of `dialect` (on `warehouse`) uses it."""
+        key = name, dialect, warehouse
+        found = self._finds.get(key)
+        if found is None:
+            if len(self._finds) >= _MOST_FINDS:
+                self._finds.clear()
+            found = self._finds[key] = self._find(name, dialect, warehouse)
+        return found
+
+    def _changed(self) -> None:
+        self.changes += 1
+        if self._finds:
+            self._finds.clear()
+
+    def _find(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Found:
         home = self._home(name, dialect, warehouse)
         match home:
             case InDataCatalog():

@@ -21,13 +21,22 @@ MOST_VERSIONS = 8
 without end: what is read then is taken to hold all that its life ever gathers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
-    """The newest run behind an edge. `query` is None for what is defined rather than run (views)."""
+    """The newest run behind an edge. `query` is None for what is defined rather than run (views).
+
+    The edges of one statement share it: where the statement runs again under the same circumstances, it `moves` on.
+    `displaced` says that one of the edges has passed to the run of another statement.
+    """
 
     query: str | None = None
     at: datetime | None = None
     actor: str | None = None
+    displaced: bool = False
+
+    def moves(self, later: Run) -> None:
+        if is_newer(later, self):
+            self.at, self.actor = later.at, later.actor
 
 
 DEFINED = Run()
@@ -110,7 +119,7 @@ class Contents:
     def add_input(self, key: InputKey, read: Read) -> None:
         before = self.inputs.get(key)
         if before is not None:
-            newest = read if is_newer(read.run, before.run) else before
+            newest = read if _passes(before.run, read.run) else before
             read = Read(newest.run, newest.version, min(read.since, before.since))
         self.inputs[key] = read
 
@@ -118,7 +127,7 @@ class Contents:
         """The newest run and its expression stay, and the greatest confidence."""
         before = self.columns.get(key)
         if before is not None:
-            newest = fact if is_newer(fact.run, before.run) else before
+            newest = fact if _passes(before.run, fact.run) else before
             confidence, since = max(fact.confidence, before.confidence), min(fact.since, before.since)
             fact = ColumnFact(newest.expression, confidence, newest.run, since)
         self.columns[key] = fact
@@ -203,6 +212,15 @@ class Contents:
             fact = self.columns.pop(column_key)
             if column_key.upstream != column_key.unless:
                 self.add_column(column_key._replace(unless=None), fact)
+
+
+def _passes(before: Run, run: Run) -> bool:
+    """Whether an edge passes from the one run to the other."""
+    if before is run:
+        return True
+    newer = is_newer(run, before)
+    before.displaced = before.displaced or newer
+    return newer
 
 
 def is_newer(run: Run, than: Run) -> bool:

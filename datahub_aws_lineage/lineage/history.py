@@ -230,7 +230,7 @@ class History:
         context = session.context
         dialect = context.dialect
         instance = self._resolver.default_instance(dialect, session.warehouse)
-        query = query_id(self._fingerprint(statement.text, dialect), context, instance)
+        query = query_id(statement.fingerprint or self._fingerprint(statement.text, dialect), context, instance)
         return Step(session.record, statement, context, query)
 
     def _enter(self, step: Step, state: SessionState, warehouse: str | None) -> None:

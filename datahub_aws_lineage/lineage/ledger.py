@@ -17,6 +17,7 @@ from datahub_aws_lineage.model.lineage import (
     CreateExternalSchema,
     Drop,
     Effect,
+    Outcome,
     Rename,
     SetSearchPath,
     Statement,
@@ -48,6 +49,9 @@ _FILLS: frozenset[StatementKind] = frozenset(
 
 _VIEWS: frozenset[StatementKind] = frozenset({"create_view", "create_materialized_view"})
 
+_MOST_REMEMBERED = 20_000
+"""Statements of which it is remembered how they ran last."""
+
 _IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORECASE)
 
 
@@ -59,6 +63,43 @@ class Touched:
     columns: set[tuple[Dataset, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A statement that only adds edges, as it ran last: what it looked at, and where its edges went.
+
+    If all that is as it was, the same statement brings nothing new but the time of its run.
+    """
+
+    outcome: Outcome
+    changes: int
+    looked_at: tuple[tuple[Dataset, tuple[Source, Version | None]], ...]
+    targets: tuple[tuple[Dataset, Contents], ...]
+    run: Run
+    touched: Touched
+
+    def holds(self, statement: Statement, changes: int, graph: Graph) -> bool:
+        return (
+            self.outcome is statement.outcome
+            and self.changes == changes
+            and not self.run.displaced
+            and all(graph.current(dataset) is contents and not contents.emptied for dataset, contents in self.targets)
+            and all(graph.read(dataset) == found for dataset, found in self.looked_at)
+        )
+
+
+def _only_adds(statement: Statement) -> bool:
+    """No effect on what other statements see, no table begun anew, no temporary table."""
+    outcome = statement.outcome
+    tables = (statement.output, *(outcome.inputs if isinstance(outcome, StatementLineage) else ()))
+    return not (
+        statement.effects
+        or statement.replaces
+        or statement.temporary
+        or statement.kind == "append"
+        or any(isinstance(table, TemporaryTable) for table in tables)
+    )
+
+
 class Ledger:
     """Enters statements into `graph`, and remembers what the catalogs say of each dataset that they name."""
 
@@ -67,6 +108,7 @@ class Ledger:
         self._diagnostics = diagnostics
         self._facts: dict[Dataset, Resolved] = {}
         self._reported: set[str] = set()
+        self._again: dict[tuple[str | None, str | None], _Again] = {}
         self.graph = Graph(self.is_known)
 
     # ---- names --------------------------------------------------------------------------------------------------
@@ -119,6 +161,10 @@ class Ledger:
         self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None, state: SessionState
     ) -> Touched:
         """Takes a statement that ran."""
+        again = self._again.get((run.query, warehouse)) if statement.fingerprint is not None else None
+        if again is not None and again.holds(statement, self._resolver.index.changes, self.graph):
+            again.run.moves(run)
+            return again.touched
         names = _Names(self, dialect, warehouse, state)
         delta = names.read(statement, run)
         reads = {name for key in delta.inputs if (name := _name_of(key.upstream)) is not None}
@@ -130,7 +176,26 @@ class Ledger:
             for upstream in reads:
                 self.graph.empty(upstream)
         columns.update((dataset, key.column) for dataset in written for key in delta.columns)
-        return Touched(reads.union(written), columns)
+        touched = Touched(reads.union(written), columns)
+        if statement.fingerprint is not None and _only_adds(statement):
+            self._remember(statement, run, names, written, touched, warehouse)
+        return touched
+
+    def _remember(
+        self,
+        statement: Statement,
+        run: Run,
+        names: _Names,
+        written: tuple[Dataset, ...],
+        touched: Touched,
+        warehouse: str | None,
+    ) -> None:
+        if len(self._again) >= _MOST_REMEMBERED:
+            self._again.clear()
+        targets = tuple((dataset, contents) for dataset in written if (contents := self.graph.current(dataset)))
+        self._again[run.query, warehouse] = _Again(
+            statement.outcome, self._resolver.index.changes, tuple(names.looked_at), targets, run, touched
+        )
 
     def _write(self, statement: Statement, delta: Contents, names: _Names) -> tuple[Dataset, ...]:
         output = statement.output
@@ -223,6 +288,7 @@ class _Names:
         self._dialect: Dialect = dialect
         self._warehouse = warehouse
         self._state = state
+        self.looked_at: list[tuple[Dataset, tuple[Source, Version | None]]] = []
 
     def resolve(self, table: StatementTable, *, written: bool = False) -> Resolved | None:
         return self._ledger.resolve(table, self._dialect, self._warehouse, written=written)
@@ -262,7 +328,11 @@ class _Names:
     def _place(self, table: StatementTable) -> _Place:
         if not isinstance(table, TemporaryTable):
             resolved = self.resolve(table)
-            return _Named(*self._ledger.graph.read(resolved.dataset)) if resolved else None
+            if resolved is None:
+                return None
+            found = self._ledger.graph.read(resolved.dataset)
+            self.looked_at.append((resolved.dataset, found))
+            return _Named(*found)
         temporary = self._state.temporaries.get(table.name)
         if temporary is None:
             self._ledger.report_once(f"temporary: {table.name}", "temporary table", table.name)

@@ -31,6 +31,9 @@ from datahub_aws_lineage.model.names import (
     TemporaryTable,
 )
 
+_MOST_TABLES = 100_000
+"""Names of statements whose dataset is remembered."""
+
 UnknownReason: TypeAlias = Literal[
     "temporary",  # a temporary table is no dataset: it is collapsed within its session
     "system",  # the engine's own tables are no datasets
@@ -95,6 +98,8 @@ class Resolver:
     def __init__(self, index: CatalogIndex, naming: Naming | None = None) -> None:
         self.index = index
         self._naming = naming or Naming()
+        self._tables: dict[tuple[TableName, Dialect, str | None], Resolution] = {}
+        self._tables_at = index.changes
         self._athena_catalogs = {name.lower(): target for name, target in self._naming.athena_catalogs.items()}
 
     def resolve(
@@ -107,7 +112,7 @@ class Resolver:
         """
         match table:
             case TableName():
-                return self._table(table, dialect, warehouse)
+                return self._remembered(table, dialect, warehouse)
             case S3Location():
                 return self._location(table, written=written)
             case TemporaryTable():
@@ -135,6 +140,16 @@ class Resolver:
     def default_instance(self, dialect: Dialect, warehouse: str | None) -> str | None:
         """The platform instance of what statements name without a catalog of their own."""
         return self.redshift_instance(warehouse) if dialect == "redshift" else self._naming.glue_instance
+
+    def _remembered(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
+        if self._tables_at != self.index.changes or len(self._tables) >= _MOST_TABLES:
+            self._tables.clear()
+            self._tables_at = self.index.changes
+        key = name, dialect, warehouse
+        known = self._tables.get(key)
+        if known is None:
+            known = self._tables[key] = self._table(name, dialect, warehouse)
+        return known
 
     def _table(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
         found = self.index.find(name, dialect, warehouse)

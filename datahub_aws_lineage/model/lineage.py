@@ -194,7 +194,7 @@ class Statement:
     statement teaches about its output's columns (a CTAS, a view, a CREATE TABLE), None where that is unknown.
     `replaces` is true where the output starts anew (CREATE, CREATE OR REPLACE), so that earlier upstreams are void.
     `body` holds the statements of a procedure, or what a PREPARE would run: what can run, not what ran.
-    `text` is the statement's own text within the record.
+    `text` is the statement's own text within the record. `fingerprint` is the text's, where it is at hand.
     """
 
     index: int
@@ -207,6 +207,7 @@ class Statement:
     replaces: bool = False
     effects: tuple[Effect, ...] = ()
     body: tuple[Statement, ...] = ()
+    fingerprint: str | None = field(default=None, compare=False)
 
 
 # ---- by dataset -----------------------------------------------------------------------------------------------------

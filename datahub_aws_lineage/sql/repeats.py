@@ -23,9 +23,11 @@ from typing import TypeAlias
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import NoLineage, Statement, StatementLineage, Unresolved
-from datahub_aws_lineage.model.names import StatementTable
+from datahub_aws_lineage.model.names import Dialect, StatementTable
 from datahub_aws_lineage.model.ports import Schemas
 from datahub_aws_lineage.model.queries import SqlContext
+from datahub_aws_lineage.sql.fingerprints import fingerprint
+from datahub_aws_lineage.sql.outlines import Outline, outline
 from datahub_aws_lineage.sql.scripts import analyze
 from datahub_aws_lineage.sql.statements import MAX_EXPRESSION
 
@@ -75,11 +77,33 @@ class Repeats:
     def __init__(self, max_templates: int = MAX_TEMPLATES) -> None:
         self._max_templates = max_templates
         self._known: OrderedDict[tuple[SqlContext, bytes], _Known] = OrderedDict()
+        self._seen: OrderedDict[tuple[SqlContext, bytes], _Seen] = OrderedDict()
         self.answered = 0
         """Texts that were answered from memory."""
 
     def analyze(self, text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
-        """As `sql.scripts.analyze`."""
+        """As `sql.scripts.analyze`; the statement of a text whose outline was seen before has its fingerprint too."""
+        outlined = outline(text)
+        if outlined is None:
+            return self._answer(text, context, schemas)
+        key = context, outlined.digest
+        seen = self._seen.get(key)
+        if seen is not None:
+            answer = seen.answer(outlined, schemas)
+            if answer is not None:
+                self._seen.move_to_end(key)
+                self.answered += 1
+                return (seen.statement(answer, outlined, context.dialect),)
+        statements = self._answer(text, context, schemas)
+        divided = _divided(text)
+        seen = _seen_as(outlined, divided, self._known.get((context, divided.digest)))
+        if seen is not None:
+            self._seen[key] = seen
+            if len(self._seen) > self._max_templates:
+                self._seen.popitem(last=False)
+        return statements
+
+    def _answer(self, text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
         divided = _divided(text)
         known = self._recall((context, divided.digest))
         for answer in known.answers:
@@ -109,6 +133,14 @@ class _Divided:
 
     parts: list[str]
     fillings: list[str]
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Start and end of each filling."""
+        at = 0
+        for part, filling in zip(self.parts, self.fillings, strict=False):
+            at += len(part)
+            yield at, at + len(filling)
+            at += len(filling)
 
     @property
     def digest(self) -> bytes:
@@ -208,6 +240,69 @@ class _Known:
         if extent is not None:
             statements = (replace(statements[0], text=""),)
         self.answers = [*self.answers[1 - MAX_ANSWERS :], _Answer(divided.chosen(together), asked, statements, extent)]
+
+
+# ---- a text of an outline that was seen -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How the texts of one outline are divided: the quick way to what is known of their template.
+
+    `fixed` are the literals that belong to the template, with their values. A filling is given as its first and last
+    literal and how far it begins in front of the first (the sign of a number).
+    """
+
+    known: _Known
+    fixed: tuple[tuple[int, str], ...]
+    fillings: tuple[tuple[int, int, int], ...]
+    extent: tuple[_Place, _Place]
+    locations: int
+    fingerprint: str | None = None
+
+    def answer(self, outlined: Outline, schemas: Schemas) -> _Answer | None:
+        if any(outlined.literal(index) != value for index, value in self.fixed):
+            return None
+        if _locations(outlined.text) != self.locations:
+            return None  # a location among the fillings, of which a fingerprint keeps more than of other literals
+        pinned = tuple(self._filling(outlined, index) for index in self.known.pinned)
+        for answer in self.known.answers:
+            if answer.extent is not None and answer.pinned == pinned and answer.still_holds(schemas):
+                return answer
+        return None
+
+    def _filling(self, outlined: Outline, index: int) -> str:
+        first, last, sign = self.fillings[index]
+        return outlined.text[outlined.spans[first][0] - sign : outlined.spans[last][1]]
+
+    def statement(self, answer: _Answer, outlined: Outline, dialect: Dialect) -> Statement:
+        begins, ends = (outlined.offset(anchor) for anchor in self.extent)
+        text = outlined.text[begins:ends]
+        if self.fingerprint is None:
+            self.fingerprint = fingerprint(text, dialect)
+        return replace(answer.statements[0], text=text, fingerprint=self.fingerprint)
+
+
+def _seen_as(outlined: Outline, divided: _Divided, known: _Known | None) -> _Seen | None:
+    """None where nothing is known of the text's template, or where its fillings are no literals of the outline."""
+    extent = known.answers[-1].extent if known is not None and known.answers else None
+    if known is None or extent is None:
+        return None
+    fillings = []
+    inside: set[int] = set()
+    for start, end in divided.spans():
+        literals = [at for at, (first, last) in enumerate(outlined.spans) if first >= start and last <= end]
+        if not literals or outlined.spans[literals[-1]][1] != end or _locations(outlined.text[start:end]):
+            return None
+        fillings.append((literals[0], literals[-1], outlined.spans[literals[0]][0] - start))
+        inside.update(literals)
+    fixed = tuple((at, literal) for at, literal in enumerate(outlined.literals) if at not in inside)
+    begins, ends = (outlined.anchor(divided.offset(place)) for place in extent)
+    return _Seen(known, fixed, tuple(fillings), (begins, ends), _locations(outlined.text))
+
+
+def _locations(text: str) -> int:
+    return text.lower().count("s3://")
 
 
 def _extent(statements: tuple[Statement, ...], text: str, divided: _Divided) -> tuple[_Place, _Place] | None:
