@@ -85,7 +85,7 @@ class Repeats:
         """As `sql.scripts.analyze`; the statement of a text whose outline was seen before has its fingerprint too."""
         outlined = outline(text)
         if outlined is None:
-            return self._answer(text, context, schemas)
+            return self._answer(text, _divided(text), context, schemas)
         key = context, outlined.digest
         seen = self._seen.get(key)
         if seen is not None:
@@ -94,8 +94,8 @@ class Repeats:
                 self._seen.move_to_end(key)
                 self.answered += 1
                 return (seen.statement(answer, outlined, context.dialect),)
-        statements = self._answer(text, context, schemas)
         divided = _divided(text)
+        statements = self._answer(text, divided, context, schemas)
         seen = _seen_as(outlined, divided, self._known.get((context, divided.digest)))
         if seen is not None:
             self._seen[key] = seen
@@ -103,8 +103,7 @@ class Repeats:
                 self._seen.popitem(last=False)
         return statements
 
-    def _answer(self, text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
-        divided = _divided(text)
+    def _answer(self, text: str, divided: _Divided, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
         known = self._recall((context, divided.digest))
         for answer in known.answers:
             if answer.pinned == divided.chosen(known.pinned) and answer.still_holds(schemas):
