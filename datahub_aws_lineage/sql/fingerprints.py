@@ -12,35 +12,42 @@ from datahub_aws_lineage.sql.statement_texts import escapes_matter, pieces
 
 _Grammar: TypeAlias = Literal["redshift", "trino", "hive"]
 
-_BLOCK_COMMENT = r"/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)"
-_COMMENT = rf"--[^\n]*|{_BLOCK_COMMENT}"
-_GAP = rf"(?:\s|--[^\n]*(?:\n|\Z)|{_BLOCK_COMMENT})*"
+_BLOCK_COMMENT = r"\*(?:[^*]|\*(?!/))*(?:\*/|\Z)"  # behind its `/`
+_COMMENT = rf"--[^\n]*|/{_BLOCK_COMMENT}"
+_GAP = rf"(?:\s|--[^\n]*(?:\n|\Z)|/{_BLOCK_COMMENT})*"
 """Blanks and comments; each text is one in no more than one way, so that `re` does not try them all."""
 
-_PLAIN_STRING, _ESCAPING_STRING = r"'(?:[^']|'')*(?:'|\Z)", r"'(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"
-_PLAIN_NAME, _ESCAPING_NAME = r'"(?:[^"]|"")*"|`[^`]*`', r'"(?:[^"\\]|\\.)*(?:"|\Z)|`[^`]*`'
+_PLAIN_TEXT, _ESCAPING_TEXT = r"(?:[^']|'')*(?:'|\Z)", r"(?:[^'\\]|''|\\.)*(?:'|\\?\Z)"  # behind the first quote
+_PLAIN_NAME, _ESCAPING_NAME = r'(?<=") (?:[^"]|"")*"', r'(?<=") (?:[^"\\]|\\.)*(?:"|\Z)'
+_EXPONENT = r"(?:[eE][+-]?\d+)?"
 
 
 def _lexemes(string: str, name: str) -> re.Pattern[str]:
-    """What is more than a word or a sign; `query` is a literal that is itself SQL."""
+    """What is more than a word or a sign; `query` is a literal that is itself SQL.
+
+    A set of characters comes first, by which `re` turns down most places at once; what follows looks back at it.
+    """
     return re.compile(
         rf"""
-          (?P<comment>{_COMMENT})
-        | (?P<unload>(?<![\w$#@])unload {_GAP} \( {_GAP})
-          (?P<query>{string} | \$(?P<query_tag>[A-Za-z_]*)\$.*?(?:\$(?P=query_tag)\$|\Z))
-        | (?P<string>{string})
-        | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z))
-        | (?P<quoted>{name})
-        | (?P<number>(?<![\w$\#@])(?:0x[0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(?!\w))
+        ['"`\-/$0-9.u]
+        (?:(?P<comment> (?<=-) -[^\n]* | (?<=/) {_BLOCK_COMMENT})
+         | (?P<unload> (?<=u)(?<![\w$\#@]u) nload {_GAP} \( {_GAP})
+           (?P<query> '{string} | \$(?P<query_tag>[A-Za-z_]*)\$.*?(?:\$(?P=query_tag)\$|\Z))
+         | (?P<string> (?<=') {string})
+         | (?P<dollar> (?<=\$) (?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|\Z))
+         | (?P<quoted> {name} | (?<=`) [^`]*`)
+         | (?P<number> (?<![\w$\#@][0-9.])
+                       (?: (?<=0) x[0-9a-fA-F]+ | (?<=\d) \d*(?:\.\d*)?{_EXPONENT} | (?<=\.) \d+{_EXPONENT} ) (?!\w))
+        )
         """,
         re.VERBOSE | re.DOTALL | re.IGNORECASE,
     )
 
 
 _LEXEMES: Mapping[_Grammar, re.Pattern[str]] = {
-    "redshift": _lexemes(_ESCAPING_STRING, _PLAIN_NAME),
-    "trino": _lexemes(_PLAIN_STRING, _PLAIN_NAME),
-    "hive": _lexemes(_ESCAPING_STRING, _ESCAPING_NAME),
+    "redshift": _lexemes(_ESCAPING_TEXT, _PLAIN_NAME),
+    "trino": _lexemes(_PLAIN_TEXT, _PLAIN_NAME),
+    "hive": _lexemes(_ESCAPING_TEXT, _ESCAPING_NAME),
 }
 """Backslashes escape in the strings of Redshift, and in the strings and names of Athena's Hive DDL."""
 
@@ -78,7 +85,7 @@ def mask_literals(text: str, dialect: Dialect) -> str:
             case "number":
                 return "?"
             case "query":
-                head = _COMMENTS.sub(lambda comment: _masked_comment(comment.group()), match["unload"])
+                head = _COMMENTS.sub(lambda comment: _masked_comment(comment.group()), _head(match))
                 inner = mask_literals(_content(match["query"]), dialect)
                 return f"{head}$${inner}$$" if "$$" not in inner else f"{head}$$?$$"
             case _:
@@ -96,7 +103,7 @@ def _skeleton(text: str, dialect: Dialect) -> str:
             case "comment":
                 return " "
             case "query":
-                return f"{_COMMENTS.sub(' ', match['unload'])} {_skeleton(_content(match['query']), dialect)} "
+                return f"{_COMMENTS.sub(' ', _head(match))} {_skeleton(_content(match['query']), dialect)} "
             case "quoted":
                 return lexeme
             case _:
@@ -116,6 +123,11 @@ def _read_by_one_grammar(text: str, dialect: Dialect) -> Iterator[tuple[str, _Gr
         yield from ((text[start:end], "hive" if hive else "trino") for start, end, hive in pieces(text))
     else:
         yield text, "trino"
+
+
+def _head(match: re.Match[str]) -> str:
+    """UNLOAD ( as it is written."""
+    return match.string[match.start() : match.start("query")]
 
 
 def _masked_comment(comment: str) -> str:

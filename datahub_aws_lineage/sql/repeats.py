@@ -334,10 +334,22 @@ def _texts(statements: tuple[Statement, ...]) -> Iterator[str]:
 def _occurs(filling: str, said: str) -> bool:
     if filling.startswith(("--", "/*")):
         return filling.strip("-/* \t\r\n") in said if said else False
-    return any(
-        re.search(rf"(?<![\w.]){re.escape(literal)}(?![\w.])", said) is not None
-        for literal in _LITERALS.findall(filling)
-    )
+    return any(_stands_in(literal, said) for literal in _LITERALS.findall(filling))
+
+
+def _stands_in(literal: str, said: str) -> bool:
+    """Whether the literal occurs as a whole, and not only within a longer number or name."""
+    at = said.find(literal)
+    while at >= 0:
+        end = at + len(literal)
+        if not (_is_part(said[at - 1 : at]) or _is_part(said[end : end + 1])):
+            return True
+        at = said.find(literal, at + 1)
+    return False
+
+
+def _is_part(character: str) -> bool:
+    return character.isalnum() or character in ("_", ".")
 
 
 def _with_bodies(statements: tuple[Statement, ...]) -> Iterator[Statement]:

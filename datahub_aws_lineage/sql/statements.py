@@ -246,7 +246,7 @@ class Analysis:
         sources = column.value.everything()
         if not sources or column.name is None:
             return None
-        upstreams = sorted({Upstream(s.table, ".".join(s.path), s.subtype) for s in sources}, key=str)
+        upstreams = sorted({Upstream(s.table, ".".join(s.path), s.subtype) for s in sources}, key=_order)
         confidence = round(min(sources.values()), 2)
         return ColumnLineage(column.name, tuple(upstreams), self._expression(column), confidence)
 
@@ -279,7 +279,7 @@ class Analysis:
             for source in self.collector.indirect
             if source.table in inputs
         }
-        return tuple(sorted(found, key=str))
+        return tuple(sorted(found, key=_order))
 
 
 def check_filled_in(tokens: list[Token]) -> None:
@@ -304,6 +304,10 @@ def _unwrapped(tokens: list[Token]) -> list[Token]:
     return tokens[start + 1 : -1] if tokens[start:] and tokens[start].token_type is TokenType.L_PAREN else tokens
 
 
+def _order(upstream: Upstream) -> tuple[str, str, str]:
+    return str(upstream.table), upstream.column, upstream.subtype
+
+
 def _renamed(columns: Iterable[tuple[str, OutputColumn]]) -> list[OutputColumn]:
     return [OutputColumn(name, column.value, column.item) for name, column in columns]
 
@@ -316,7 +320,7 @@ def _merged_columns(columns: Iterable[ColumnLineage]) -> tuple[ColumnLineage, ..
         if known is None:
             merged[column.column] = column
         else:
-            upstreams = tuple(sorted({*known.upstreams, *column.upstreams}, key=str))
+            upstreams = tuple(sorted({*known.upstreams, *column.upstreams}, key=_order))
             merged[column.column] = replace(
                 known, upstreams=upstreams, confidence=min(known.confidence, column.confidence)
             )
