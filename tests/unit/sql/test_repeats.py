@@ -14,7 +14,7 @@ from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import Statement, StatementLineage
 from datahub_aws_lineage.model.names import Dialect, StatementTable, TableName
 from datahub_aws_lineage.model.queries import SqlContext
-from datahub_aws_lineage.sql import Repeats, analyze
+from datahub_aws_lineage.sql import Repeats, analyze, fingerprint
 
 CASES = Path(__file__).parents[2] / "cases"
 CONTEXTS: Mapping[Dialect, SqlContext] = {
@@ -52,6 +52,10 @@ def ask(repeats: Repeats, text: str, schemas: Known | None = None, dialect: Dial
         ("SELECT amount FROM sales WHERE id BETWEEN -1 AND 5", "SELECT amount FROM sales WHERE id BETWEEN 7 AND 8.5"),
         ("SELECT amount FROM sales WHERE kind LIKE 'a%'", "SELECT amount FROM sales WHERE kind LIKE '%b--'"),
         ("-- run 1\nSELECT amount FROM sales", "-- run 22: 'x' \nSELECT amount FROM sales"),
+        (
+            "SELECT \"amount\" FROM sales WHERE kind = 'a' AND id > 2",
+            'SELECT "amount" FROM sales WHERE kind = \'"\' AND id > 3',
+        ),
         ('SELECT amount /* {"run": 1} */ FROM sales', 'SELECT amount /* {"run": "two"} */ FROM sales'),
         ("UPDATE sales SET amount = id WHERE day = 'a' ;\n", "UPDATE sales SET amount = id WHERE day = 'bcd' ;\n"),
         ("DELETE FROM sales USING other o WHERE o.id = 7", "DELETE FROM sales USING other o WHERE o.id = 8"),
@@ -165,12 +169,18 @@ def stored_texts() -> Iterator[tuple[Dialect, str]]:
 
 
 def varied(text: str, chance: random.Random) -> str:
-    """Other literals at some places, whatever they are for."""
+    """Other literals at some places, whatever they are for, and now and then a comment in front."""
+    if chance.random() < 0.2:
+        text = f'/* run {chance.randrange(100)} of "job" */ {text}'
 
     def other(match: re.Match[str]) -> str:
         if chance.random() < 0.5:
             return match[0]
-        return f"'{chance.choice('abc')}'" if match[0].startswith("'") else str(chance.randrange(1, 4))
+        return (
+            f"'{chance.choice(['a', 'b', '', '-- c', 's3://b/c/'])}'"
+            if match[0].startswith("'")
+            else str(chance.randrange(1, 4))
+        )
 
     return re.sub(r"'[^']*'|(?<![\w.])\d+(?![\w.])", other, text)
 
@@ -182,7 +192,14 @@ def test_memory_changes_no_answer() -> None:
     texts += [(dialect, varied(text, chance)) for dialect, text in texts for _ in range(2)]
     chance.shuffle(texts)
     repeats = Repeats()
+    known_by_outline = 0
     for dialect, text in texts:
         for schemas in (Known({}), Known({SALES: ("id",)})):
-            assert repeats.analyze(text, CONTEXTS[dialect], schemas) == analyze(text, CONTEXTS[dialect], schemas), text
+            statements = repeats.analyze(text, CONTEXTS[dialect], schemas)
+            assert statements == analyze(text, CONTEXTS[dialect], schemas), text
+            for statement in statements:
+                if statement.fingerprint is not None:
+                    known_by_outline += 1
+                    assert statement.fingerprint == fingerprint(statement.text, dialect), text
     assert repeats.answered > len(texts) / 2
+    assert known_by_outline > len(texts) / 3
