@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from time import process_time
 
@@ -51,24 +51,35 @@ def measured(run: Callable[[Workload], Callable[[], Iterator[object]]], workload
     return Measured(len(workload), process_time() - start, count)
 
 
+class Run:
+    """This package over a catalog, without its readers."""
+
+    def __init__(self, catalog: Iterable[Table]) -> None:
+        report = AwsLineageReport()
+        resolver = Resolver(CatalogIndex(), Naming())
+        self._history = History(resolver, report.diagnostics, fingerprint)
+        self._publication = Publication(AwsLineageConfig.model_validate({}), report, None)
+        self._repeats = Repeats()
+        for table in catalog:
+            self._history.add_table(table)
+            self._publication.add_table(resolver.data_catalog_dataset(table.name, None), table, None)
+
+    def read(self, records: Iterable[QueryRecord]) -> None:
+        for record in records:
+            session = self._history.session(record)
+            self._history.apply(record, self._repeats.analyze(record.text, session.context, session))
+
+    def work_units(self) -> Iterator[object]:
+        yield from self._publication.work_units(self._history)
+
+
 def ours(workload: Workload) -> Callable[[], Iterator[object]]:
-    report = AwsLineageReport()
-    config = AwsLineageConfig.model_validate({})
-    index = CatalogIndex()
-    resolver = Resolver(index, Naming())
-    history = History(resolver, report.diagnostics, fingerprint)
-    publication = Publication(config, report, None)
-    for table in workload.catalog():
-        history.add_table(table)
-        publication.add_table(resolver.data_catalog_dataset(table.name, None), table, None)
+    run = Run(workload.catalog())
     records = list(workload.records())
 
     def proposals() -> Iterator[object]:
-        repeats = Repeats()
-        for record in records:
-            session = history.session(record)
-            history.apply(record, repeats.analyze(record.text, session.context, session))
-        yield from publication.work_units(history)
+        run.read(records)
+        yield from run.work_units()
 
     return proposals
 

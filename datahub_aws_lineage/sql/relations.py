@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
+from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.names import Dialect, StatementTable, TableName
+from datahub_aws_lineage.model.nested_types import parse_type
 from datahub_aws_lineage.sql.values import Source, Value
 
 # The confidence of a column by how it was placed; documented in docs/lineage.md.
@@ -50,6 +52,36 @@ class OpenStar:
         return Value({Source(self.table, (name,), "IDENTITY"): confidence}, rooted=True)
 
 
+class KnownColumns:
+    """The columns of a table whose schema is known; each is made when it is asked for, since tables can be wide."""
+
+    def __init__(self, table: StatementTable, columns: Iterable[Column]) -> None:
+        self._table = table
+        self._names: list[str] = []
+        self._types: dict[str, list[str]] = {}
+        for column in columns:
+            name = column.name.lower()
+            self._names.append(name)
+            self._types.setdefault(name, []).append(column.type)
+        self._values: dict[str, list[Value]] = {}
+        self._all: list[OutputColumn | OpenStar] | None = None
+
+    def named(self, name: str) -> list[Value]:
+        values = self._values.get(name)
+        if values is None:
+            source = {Source(self._table, (name,), "IDENTITY"): KNOWN}
+            types = self._types.get(name, ())
+            values = self._values[name] = [Value(dict(source), parse_type(kind), rooted=True) for kind in types]
+        return values
+
+    def all(self) -> list[OutputColumn | OpenStar]:
+        """In order. Not to be changed."""
+        if self._all is None:
+            values = {name: iter(self.named(name)) for name in self._types}
+            self._all = [OutputColumn(name, next(values[name])) for name in self._names]
+        return self._all
+
+
 @dataclass(slots=True)
 class Relation:
     """Columns in order, with open stars where a schema is unknown.
@@ -58,7 +90,7 @@ class Relation:
     itself, for an unnested element (`FROM t, t.items AS i`).
     """
 
-    columns: list[OutputColumn | OpenStar]
+    given: list[OutputColumn | OpenStar] | KnownColumns
     alias: str | None = None
     table: TableName | None = None
     """Set for a base table without an alias, whose columns may be qualified with more than its last name."""
@@ -73,7 +105,13 @@ class Relation:
     _index: dict[str, list[Value]] | None = field(default=None, repr=False)
 
     @property
+    def columns(self) -> list[OutputColumn | OpenStar]:
+        return self.given.all() if isinstance(self.given, KnownColumns) else self.given
+
+    @property
     def stars(self) -> list[OpenStar]:
+        if isinstance(self.given, KnownColumns):
+            return []
         return [column for column in self.columns if isinstance(column, OpenStar)]
 
     @property
@@ -82,6 +120,8 @@ class Relation:
 
     def named(self, name: str) -> list[Value]:
         """All columns of that name."""
+        if isinstance(self.given, KnownColumns):
+            return self.given.named(name)
         if self._index is None:
             self._index = {}
             for column in self.closed:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from datahub_aws_lineage.model.names import StatementTable, TableName
-from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf, parse_type
+from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf
 from datahub_aws_lineage.sql.expressions import name_parts
 from datahub_aws_lineage.sql.names import PARTITION_FACTS, without_metadata_suffix
-from datahub_aws_lineage.sql.relations import KNOWN, OpenStar, OutputColumn, Relation, Scope, without
+from datahub_aws_lineage.sql.relations import KnownColumns, OpenStar, OutputColumn, Relation, Scope, without
 from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
 from datahub_aws_lineage.sql.token_edits import PREFIX
-from datahub_aws_lineage.sql.values import Source, Value, merged
+from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:
     from datahub_aws_lineage.sql.queries import QueryWalker
@@ -25,6 +25,7 @@ class SourceWalker:
 
     def __init__(self, queries: QueryWalker) -> None:
         self.queries = queries
+        self._known: dict[StatementTable, KnownColumns] = {}
 
     # ---- FROM and JOIN ----------------------------------------------------------------------------------------------
 
@@ -179,14 +180,9 @@ class SourceWalker:
             return Relation([*facts, OpenStar(table, frozenset(PARTITION_FACTS))], alias, name)
         if not known:
             return Relation([OpenStar(table)], alias, name)
-        columns: list[OutputColumn | OpenStar] = [
-            OutputColumn(
-                column.name.lower(),
-                Value({Source(table, (column.name.lower(),), "IDENTITY"): KNOWN}, parse_type(column.type), rooted=True),
-            )
-            for column in known
-        ]
-        return Relation(columns, alias, name, opaque=bool(metadata), partial=bool(metadata))
+        if table not in self._known:
+            self._known[table] = KnownColumns(table, known)
+        return Relation(self._known[table], alias, name, opaque=bool(metadata), partial=bool(metadata))
 
     def _table_function(self, node: exp.Expr, scope: Scope) -> None:
         """TABLE(f(…)) or f(…): its columns come from its arguments, in a way that only the function knows."""
