@@ -12,10 +12,10 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test oracles lint bench format golden clean
+.PHONY: help demo test oracles lint bench bench-growth bench-million format golden clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json and say what came out
 	@mkdir -p $(OUTPUT)
@@ -38,6 +38,12 @@ lint: $(VENV)/.developed ## Check style (ruff) and types (mypy)
 
 bench: $(VENV)/.developed ## Measure the engine beside DataHub's aggregator (ARGS="--statements 1000")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-growth: $(VENV)/.developed ## Measure what one statement costs as it gets wider, longer and deeper
+	@$(BIN)/python -m benchmarks.growth
+
+bench-million: $(VENV)/.developed ## Read a log of a million statements, and watch time and memory (some minutes)
+	@$(BIN)/python -m benchmarks.million $(ARGS)
 
 format: $(VENV)/.developed ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .

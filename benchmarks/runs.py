@@ -20,6 +20,7 @@ from datahub.sql_parsing.sql_parsing_aggregator import ObservedQuery, SqlParsing
 
 from benchmarks.workload import CATALOGS, Workload
 from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.garbage import collected_seldom
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
@@ -78,8 +79,9 @@ def ours(workload: Workload) -> Callable[[], Iterator[object]]:
     records = list(workload.records())
 
     def proposals() -> Iterator[object]:
-        run.read(records)
-        yield from run.work_units()
+        with collected_seldom():
+            run.read(records)
+            yield from run.work_units()
 
     return proposals
 

@@ -16,6 +16,7 @@ from datahub_aws_lineage.emit.datasets import table_proposals
 from datahub_aws_lineage.emit.stored import Stored
 from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
 from datahub_aws_lineage.errors import AwsLineageError
+from datahub_aws_lineage.garbage import collected_seldom
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
@@ -72,14 +73,15 @@ class Run:
         yield from self._glue()
         for warehouse in self._config.redshift:
             yield from self._warehouse(warehouse)
-        with self._report.new_stage("Query histories"):
-            for logged in in_time_order(self._logged()):
-                self._apply(logged)
-        with self._report.new_stage("Views"):
-            for table, warehouse_name in self._views:
-                self._apply_view(table, warehouse_name)
-        with self._report.new_stage("Lineage"):
-            yield from self._publication.work_units(self._history)
+        with collected_seldom():
+            with self._report.new_stage("Query histories"):
+                for logged in in_time_order(self._logged()):
+                    self._apply(logged)
+            with self._report.new_stage("Views"):
+                for table, warehouse_name in self._views:
+                    self._apply_view(table, warehouse_name)
+            with self._report.new_stage("Lineage"):
+                yield from self._publication.work_units(self._history)
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 
