@@ -26,7 +26,7 @@ from datahub_aws_lineage.aws import (
     redshift_history,
 )
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
-from datahub_aws_lineage.sql import relations
+from datahub_aws_lineage.sql import dialects, relations
 from datahub_aws_lineage.version import __version__
 
 ROOT = README.parent
@@ -192,4 +192,13 @@ def test_the_changelog_tells_of_this_version() -> None:
 def test_every_target_of_the_makefile_is_described() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
-    assert set(phony.split()) == set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    assert set(phony.split()) == set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def test_what_the_page_on_performance_names_is_there() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`make ([a-z-]+)`", page):
+        assert f"\n{target}: " in makefile
+    assert f"longer than {dialects.MAX_TEXT_BYTES // 2**20} MiB" in page
+    assert f"deeper than {dialects.MAX_NESTING}" in page
