@@ -293,7 +293,12 @@ class _Generator:
             using = tuple(merged) if self._chance(50) else (merged[0],)
             common = {name for one in left for name in one.source.columns} & set(right.columns)
             natural = set(using) == common and self._chance(30)
-            return Joined(right, self._random.choice(["JOIN", "LEFT JOIN"]), using=using, natural=natural)
+            return Joined(
+                right,
+                self._random.choice(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]),
+                using=using,
+                natural=natural,
+            )
         scope = ((*left, Joined(right)),)
         kind: Type = self._random.choice(["int", "int", "text"])
         mine = self._column(((Joined(right),),), kind, bare=False)
