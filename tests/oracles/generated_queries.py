@@ -51,6 +51,8 @@ class Features:
     rollup: bool = True
     using: bool = True
     """In Trino the merged columns of USING belong to no side, so that what is written here would mean other columns."""
+    stars_of_sides: bool = True
+    """`s.*` of a side of USING. Spark has an order of its own for its columns."""
     depth: int = 3
 
 
@@ -377,6 +379,8 @@ class _Generator:
         merged = [name for one in made.sources for name in one.using]
         sources = [one.source for one in made.sources]
         names = [name for one in sources for name in one.columns]
+        if merged and not self._features.stars_of_sides:
+            return
         if not merged and len(set(names)) == len(names) and self._chance(50):
             star = Star(None, tuple((name, Ref(one, name)) for one in sources for name in one.columns))
         else:
