@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -39,9 +40,10 @@ WHERE v.relkind = 'v' AND n.nspname NOT LIKE 'pg_%' AND n.nspname <> 'informatio
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def server() -> Iterator[PostgresServer]:
     try:
-        with postgres_server(tmp_path_factory.mktemp("postgres")) as running:
+        # pytest clears its own folders away when other sessions begin: this one has a server in it
+        with TemporaryDirectory() as folder, postgres_server(Path(folder)) as running:
             yield running
     except NoPostgresError as e:
         pytest.skip(str(e))
