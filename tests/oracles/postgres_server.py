@@ -51,9 +51,6 @@ def postgres_server(folder: Path) -> Iterator[PostgresServer]:
     user = _unprivileged() if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
     data = folder / "data"
     settings = {
         "listen_addresses": "''",
