@@ -338,6 +338,10 @@ class _Generator:
                 self._add(made, self._value(scope, kind, depth), kind)
         if self._chance(30):
             self._add(made, self._window(scope, depth), "int")
+        for name in made.sources[-1].using[:1]:
+            holders = [one.source for one in made.sources if name in one.source.columns]
+            if len(holders) == 2 and self._chance(50):
+                self._add(made, (Ref(holders[0], name, bare=True, merged=True),), holders[0].columns[name])
         self._use_every_column(made, aggregated=False)
 
     def _grouped_items(self, made: Select, scope: Scope, depth: int, like: tuple[Type, ...] | None) -> None:
