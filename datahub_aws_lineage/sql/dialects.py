@@ -208,10 +208,11 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     Raises NotUnderstoodError(syntax | too_deep | unsupported).
     """
     _check_nesting(tokens)
-    tokens = rewritten(tokens, dialect)
+    words = {token.text.upper() for token in tokens if token.token_type is not TokenType.STRING}
+    tokens = rewritten(tokens, words, dialect)
     try:
         with _HUSHED.parsing():
-            trees = _trees(tokens, text, dialect)
+            trees = _trees(_parser(words, dialect), tokens, text, dialect)
     except ParseError as e:
         raise _syntax_error(e) from e
     except (SqlglotError, *_PARSER_DEFECTS) as e:
@@ -223,8 +224,7 @@ def parse(tokens: list[Token], text: str, dialect: Dialect) -> exp.Expr:
     return trees[0]
 
 
-def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
-    parser = _parser(tokens, dialect)
+def _trees(parser: Parser, tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
     try:
         return [tree for tree in parser.parse(tokens, text) if tree is not None]
     except ParseError:
@@ -234,14 +234,13 @@ def _trees(tokens: list[Token], text: str, dialect: Dialect) -> list[exp.Expr]:
         return [tree for tree in parser.parse(unindexed, text) if tree is not None]
 
 
-def _parser(tokens: list[Token], dialect: Dialect) -> Parser:
+def _parser(words: set[str], dialect: Dialect) -> Parser:
     """sqlglot's parser for Redshift looks for paths of rows in FROM by copying all that is joined there.
 
     That is half of its time, and `sql.sources` finds them by itself: where a text has no words that only the one parser
     knows, PostgreSQL's reads it, on which that one is built.
     """
     sql = _DIALECTS[dialect]
-    words = (token.text.upper() for token in tokens if token.token_type is not TokenType.STRING)
     if dialect == "redshift" and _REDSHIFTS_OWN.isdisjoint(words):
         return PostgresParser(error_level=ErrorLevel.IMMEDIATE, dialect=sql)
     return sql.parser(error_level=ErrorLevel.IMMEDIATE)

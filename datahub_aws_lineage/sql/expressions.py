@@ -286,6 +286,10 @@ def name_parts(node: exp.Expr) -> list[str]:
     """The lower-case parts of a column's or a table's dotted name; empty where it is no plain name."""
     if not isinstance(node, exp.Column | exp.Table):
         return []
+    if type(node) is exp.Column and not node.args.get("db"):
+        name, table = node.args.get("this"), node.args.get("table")
+        if type(name) is exp.Identifier and (table is None or type(table) is exp.Identifier):
+            return [name.this.lower()] if table is None else [table.this.lower(), name.this.lower()]
     parts = node.parts
     return [part.name.lower() for part in parts] if all(isinstance(p, exp.Identifier | exp.Star) for p in parts) else []
 

@@ -35,8 +35,8 @@ from datahub_aws_lineage.sql.token_edits import (
 )
 
 
-def rewritten(tokens: list[Token], dialect: Dialect) -> list[Token]:
-    words = {token.text.upper() for token in tokens}
+def rewritten(tokens: list[Token], words: set[str], dialect: Dialect) -> list[Token]:
+    """`words` are the upper-case texts of all tokens but strings."""
     for triggers, rewrite in _REWRITES[dialect]:
         if not triggers.isdisjoint(words):
             tokens = rewrite(tokens)
