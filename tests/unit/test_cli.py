@@ -238,3 +238,15 @@ def test_a_terminal_that_cannot_show_the_sql() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     shown = subprocess.run([*COMMAND, "explain"], input=sql, capture_output=True, env=environment, check=True)
     assert b"gr\\xf6\\xdfe" in shown.stdout
+
+
+def test_explain_starts_without_aws_and_datahub() -> None:
+    """What takes seconds to import is imported where it is needed: the engine needs sqlglot alone."""
+    script = (
+        "import sys; from datahub_aws_lineage.cli import main; main(['explain', '--jsonl']); "
+        "print(sorted({'boto3', 'botocore', 'datahub', 'pydantic', 'sqlalchemy'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    line = '{"id": 1, "dialect": "athena", "sql": "SELECT a FROM t"}'
+    done = subprocess.run([sys.executable, "-c", script], input=line, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["statements"][0]["kind"] == "select"
+    assert done.stderr.strip() == "[]"
