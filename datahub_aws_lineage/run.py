@@ -183,7 +183,7 @@ class Run:
             return ()
         if record.truncated:
             return (_cut(record),)
-        return self._repeats.analyze(record.text, session.context, session)
+        return self._repeats.analyze(record.text, session.context, session, session.prepared)
 
     def _apply_view(self, table: Table, warehouse: str | None) -> None:
         if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):

@@ -14,13 +14,14 @@ from datahub_aws_lineage.lineage.copies import Copies, copies_in_catalogs
 from datahub_aws_lineage.lineage.ledger import Ledger
 from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query_id
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver
-from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step
+from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step, prepare
 from datahub_aws_lineage.lineage.settle import Settlement, UnknownTables
 from datahub_aws_lineage.model.catalog import ExternalSchema, ExternalSchemaKind, Table
 from datahub_aws_lineage.model.lineage import (
     CreateExternalSchema,
     DatasetLineage,
     NoLineage,
+    Prepare,
     Query,
     Statement,
     StatementLineage,
@@ -68,6 +69,8 @@ class History:
         self._ledger = Ledger(resolver, diagnostics)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
+        self._prepared: dict[str, dict[str, str]] = {}
+        """Athena's prepared statements, by work group and name."""
         self._views: dict[Dataset, Contents] = {}
         self._noted: set[str] = set()
         self._finished: tuple[tuple[DatasetLineage, ...], Settlement] | None = None
@@ -108,7 +111,7 @@ class History:
         def has_schema(schema: str) -> bool:
             return self._index.has_schema(warehouse, database, schema)
 
-        return Session(record, warehouse, state, columns_of, has_schema)
+        return Session(record, warehouse, state, self._prepared_for(record, state), columns_of, has_schema)
 
     def apply(self, record: QueryRecord, statements: Sequence[Statement], warehouse: str | None = None) -> None:
         """Takes what `record` did. A failed record did nothing, and spoils the transaction that it ran in.
@@ -140,6 +143,12 @@ class History:
         _, settlement = self._finish()
         yield from self._log.queries(settlement.stays_as_output)
 
+    def _prepared_for(self, record: QueryRecord, state: SessionState) -> dict[str, str]:
+        """Redshift keeps prepared statements with the session, Athena with the work group (SQL PREPARE)."""
+        if record.session is not None or record.work_group is None:
+            return state.prepared
+        return self._prepared.setdefault(record.work_group, {})
+
     # ---- sessions and transactions ------------------------------------------------------------------------------
 
     def _state(self, record: QueryRecord, warehouse: str | None) -> SessionState:
@@ -163,6 +172,8 @@ class History:
                 self._index.learn_external_schema(_external_schema(effect), warehouse)
             elif isinstance(effect, TransactionMark):
                 self._mark(effect, record, state, warehouse)
+            elif isinstance(effect, Prepare) and record.session is None:
+                prepare(self._prepared_for(record, state), effect.name, effect.text)
         if statement.kind == "transaction":
             return
         state.learn(statement)

@@ -18,6 +18,7 @@ from datahub_aws_lineage.model.lineage import (
     Drop,
     Effect,
     Outcome,
+    Prepare,
     Rename,
     SetSearchPath,
     Statement,
@@ -240,7 +241,7 @@ class Ledger:
                 before, after = names.resolve(old, written=True), names.resolve(new, written=True)
                 if before is not None and after is not None:
                     self.graph.rename(before.dataset, after.dataset)
-            case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema():
+            case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.lineage import Drop, Rename, SetSearchPath, Statement, UseDatabase
+from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, SetSearchPath, Statement, UseDatabase
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
@@ -57,12 +57,14 @@ class SessionState:
     search_path: tuple[str, ...] | None = None
     database: str | None = None
     """The database of USE; None for the one that the session is connected to."""
+    prepared: dict[str, str] = field(default_factory=dict)
+    """The texts of prepared statements, by name; a roll-back leaves them."""
     transaction: Transaction | None = None
 
     @property
     def is_blank(self) -> bool:
         settings = (self.search_path, self.database, self.transaction)
-        return not self.schemas and not self.temporaries and all(setting is None for setting in settings)
+        return not (self.schemas or self.temporaries or self.prepared) and all(one is None for one in settings)
 
     def begin(self, transaction_id: str | None) -> None:
         if self.transaction is None:
@@ -86,6 +88,8 @@ class SessionState:
                     self.search_path = _search_path(schemas)
                 case UseDatabase(database):
                     self.database = database
+                case Prepare(name, text):
+                    prepare(self.prepared, name, text)
                 case Drop(table):
                     self._learn_table(table, None, there=False)
                 case Rename(old, new):
@@ -119,6 +123,14 @@ class SessionState:
                 return None
 
 
+def prepare(prepared: dict[str, str], name: str, text: str | None) -> None:
+    """PREPARE, or DEALLOCATE where there is no text."""
+    if text is None:
+        prepared.pop(name, None)
+    else:
+        prepared[name] = text
+
+
 class Session:
     """One record's view of its session; satisfies the `Schemas` port.
 
@@ -131,12 +143,14 @@ class Session:
         record: QueryRecord,
         warehouse: str | None,
         state: SessionState,
+        prepared: Mapping[str, str],
         columns_of: Callable[[TableName], Columns],
         has_schema: Callable[[str], bool],
     ) -> None:
         self.record = record
         self.warehouse = warehouse
         self.state = state
+        self.prepared = prepared
         self._columns_of = columns_of
         self._has_schema = has_schema
 

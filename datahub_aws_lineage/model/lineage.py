@@ -182,7 +182,17 @@ class CreateExternalSchema:
     source_database: str | None
 
 
-Effect: TypeAlias = Rename | Drop | Truncate | SetSearchPath | UseDatabase | TransactionMark | CreateExternalSchema
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """PREPARE: EXECUTE of that name runs `text` from here on; None after DEALLOCATE."""
+
+    name: str
+    text: str | None
+
+
+Effect: TypeAlias = (
+    Rename | Drop | Truncate | SetSearchPath | UseDatabase | TransactionMark | CreateExternalSchema | Prepare
+)
 """What a statement does to the statements that follow it, other than moving data."""
 
 

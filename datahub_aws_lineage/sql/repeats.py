@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TypeAlias
@@ -28,7 +28,7 @@ from datahub_aws_lineage.model.ports import Schemas
 from datahub_aws_lineage.model.queries import SqlContext
 from datahub_aws_lineage.sql.fingerprints import fingerprint
 from datahub_aws_lineage.sql.outlines import Outline, outline
-from datahub_aws_lineage.sql.scripts import analyze
+from datahub_aws_lineage.sql.scripts import NOTHING_PREPARED, analyze
 from datahub_aws_lineage.sql.statements import MAX_EXPRESSION
 
 MAX_TEMPLATES = 20_000
@@ -67,6 +67,8 @@ _LITERALS = re.compile(_LITERAL)
 _UNDIVIDED = re.compile(r"\\|\$\$|\b(?:UN)?PIVOT\b|;(?=\s*[^\s;])", re.IGNORECASE)
 """What keeps a text whole: it is its own template. So does a comment that is open or has one in it (Redshift)."""
 
+_EXECUTES = re.compile(r"\b(?:EXECUTE|DEALLOCATE)\b", re.IGNORECASE)
+
 _Place: TypeAlias = tuple[int, int]
 _Asked: TypeAlias = tuple[tuple[StatementTable, tuple[Column, ...] | None], ...]
 
@@ -81,8 +83,12 @@ class Repeats:
         self.answered = 0
         """Texts that were answered from memory."""
 
-    def analyze(self, text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
+    def analyze(
+        self, text: str, context: SqlContext, schemas: Schemas, prepared: Mapping[str, str] = NOTHING_PREPARED
+    ) -> tuple[Statement, ...]:
         """As `sql.scripts.analyze`; the statement of a text whose outline was seen before has its fingerprint too."""
+        if prepared and _EXECUTES.search(text) is not None:
+            return analyze(text, context, schemas, prepared)  # what it does may be another thing each time
         outlined = outline(text)
         if outlined is None:
             return self._answer(text, _divided(text), context, schemas)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.lineage import (
     Drop,
+    Prepare,
     Rename,
     SetSearchPath,
     Statement,
@@ -29,19 +31,25 @@ from datahub_aws_lineage.sql.statements import QUERY_STARTS, Analysis, Found, Se
 _LOG = logging.getLogger(__name__)
 
 _UTILITIES = frozenset(
-    "ALTER ANALYSE ANALYZE ATTACH CANCEL CLOSE COMMENT CREATE DEALLOCATE DECLARE DESC DESCRIBE DETACH EXPLAIN "
+    "ALTER ANALYSE ANALYZE ATTACH CANCEL CLOSE COMMENT CREATE DECLARE DESC DESCRIBE DETACH EXPLAIN "
     "FETCH GRANT LOCK MSCK OPTIMIZE REFRESH RESET REVOKE SET SHOW UNSET VACUUM REINDEX LISTEN NOTIFY "
     "DISCARD LOAD CHECKPOINT EXPORT IMPORT LOCAL KILL".split()
 )
 
 
-def analyze(text: str, context: SqlContext, schemas: Schemas) -> tuple[Statement, ...]:
+NOTHING_PREPARED: Mapping[str, str] = MappingProxyType({})
+
+
+def analyze(
+    text: str, context: SqlContext, schemas: Schemas, prepared: Mapping[str, str] = NOTHING_PREPARED
+) -> tuple[Statement, ...]:
     """Every statement of a text, in order. Never raises for what the text holds.
 
     Names are qualified under `context`, columns placed by `schemas`; a CREATE teaches its columns to what follows.
+    `prepared` are the statements, by name, that an EXECUTE of the text can run.
     """
     text = text.removeprefix("\ufeff")
-    session = Session(context, LearnedSchemas(schemas), context.search_path, context.default_catalog)
+    session = Session(context, LearnedSchemas(schemas), context.search_path, context.default_catalog, dict(prepared))
     try:
         groups = list(split_statements(tokenize(text, context.dialect)))
     except NotUnderstoodError as e:
@@ -91,6 +99,10 @@ def _learn(statement: Statement, session: Session) -> None:
                 session.context = replace(session.context, default_database=first, search_path=path)
             case UseDatabase(database=database):
                 session.context = replace(session.context, default_catalog=database or session.connected)
+            case Prepare(name=name, text=None):
+                session.prepared.pop(name, None)
+            case Prepare(name=name, text=str() as text):
+                session.prepared[name] = text
             case _:
                 pass
 
@@ -195,8 +207,18 @@ def _prepare(analysis: Analysis) -> Found:
         body = _nested(analysis, text, tokens)
     else:
         body = _nested(analysis, analysis.text, tokens)
-    analysis.session.prepared[name] = (tokens, text if text is not None else analysis.text)
-    return Found("prepare", body=body)
+    runs = text if text is not None else source_text(tokens, analysis.text)
+    return Found("prepare", body=body, effects=(Prepare(name, runs),))
+
+
+def _deallocate(analysis: Analysis) -> Found:
+    """DEALLOCATE [PREPARE] name | ALL."""
+    cursor = analysis.cursor
+    cursor.at += 1
+    cursor.takes("PREPARE")
+    if cursor.done or cursor.sees("ALL"):
+        return Found("utility", effects=tuple(Prepare(name, None) for name in analysis.session.prepared))
+    return Found("utility", effects=(Prepare(cursor.name()[-1], None),))
 
 
 def _execute(analysis: Analysis) -> Found:
@@ -207,14 +229,12 @@ def _execute(analysis: Analysis) -> Found:
         text = cursor.string()
         if text is None:
             raise cursor.error("expected the statement as a string")
-        prepared = (tokenize(text, analysis.dialect), text)
     else:
-        known = analysis.session.prepared.get(cursor.name()[-1])
-        if known is None:
+        text = analysis.session.prepared.get(cursor.name()[-1])
+        if text is None:
             analysis.collector.gap("source", "what the prepared statement does is not known here")
             return Found("execute")
-        prepared = known
-    found = _read_within(analysis, *prepared)
+    found = _read_within(analysis, tokenize(text, analysis.dialect), text)
     found.kind = "execute"
     return found
 
@@ -303,6 +323,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "USE": controls.use_database,
     "PREPARE": _prepare,
     "EXECUTE": _execute,
+    "DEALLOCATE": _deallocate,
     "CALL": lambda _: Found("call"),
     "USING": _using_function,
     "BEGIN": controls.transaction,

@@ -55,7 +55,8 @@ class Session:
     """The search path before any SET of the text."""
     connected: str = ""
     """The database before any USE of the text."""
-    prepared: dict[str, tuple[list[Token], str]] = field(default_factory=dict)
+    prepared: dict[str, str] = field(default_factory=dict)
+    """The text of each prepared statement, by its name."""
     variables: frozenset[str] = frozenset()
     """Names that are no columns: parameters and variables of the procedure whose body is read."""
 
