@@ -101,7 +101,7 @@ def test_nothing_fails_and_little_is_not_understood(demo: tuple[Path, AwsLineage
 def test_what_is_not_understood_has_its_reasons(demo: tuple[Path, AwsLineageReport]) -> None:
     """The company's people mistype, forget to fill in templates, and read tables that no catalog has."""
     unresolved, skipped = demo[1].unresolved.counts, demo[1].skipped.counts
-    assert unresolved.keys() == {"syntax", "placeholder", "source", "star"}
+    assert unresolved.keys() == {"syntax", "placeholder", "star"}
     assert {"athena query: failed_statement", "redshift query: rolled_back", "table: unknown_dataset"} <= skipped.keys()
 
 
