@@ -27,7 +27,7 @@ demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json an
 test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about half an hour)
+oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about three quarters of an hour)
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) '.[oracles]'; }
 	@ORACLE_QUERIES=$${ORACLE_QUERIES:-3000} $(BIN)/python -m pytest tests/oracles $(ARGS)
 
