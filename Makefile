@@ -28,7 +28,7 @@ test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
 oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about three quarters of an hour)
-	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) '.[oracles]'; }
+	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) --editable '.[oracles]'; }
 	@ORACLE_QUERIES=$${ORACLE_QUERIES:-3000} $(BIN)/python -m pytest tests/oracles $(ARGS)
 
 lint: $(VENV)/.developed ## Check style (ruff) and types (mypy)

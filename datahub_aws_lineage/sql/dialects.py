@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.postgres import Postgres
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.parser import Parser
-from sqlglot.parsers.postgres import PostgresParser
-from sqlglot.parsers.redshift import RedshiftParser
 
 from datahub_aws_lineage.model.lineage import UnresolvedReason
 from datahub_aws_lineage.model.names import Dialect
@@ -128,6 +127,7 @@ logging.getLogger("sqlglot").addFilter(_HUSHED)
 _PARSER_DEFECTS = (AttributeError, TypeError, ValueError)
 """What sqlglot's compiled parser raises where a text has a hole that it did not expect."""
 
+PostgresParser, RedshiftParser = Postgres.parser_class, Redshift.parser_class
 _REDSHIFTS_OWN = frozenset(
     {
         *(

@@ -14,7 +14,7 @@ from datahub_aws_lineage.model.lineage import DIRECT_SUBTYPES, Subtype
 from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.functions import reader_of
 from datahub_aws_lineage.sql.lambdas import applied
-from datahub_aws_lineage.sql.relations import Ambiguous, Scope
+from datahub_aws_lineage.sql.scopes import Ambiguous, Scope
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
     array_agg,

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from datahub_aws_lineage.model.lineage import Subtype
 from datahub_aws_lineage.sql.lambdas import FUNCTIONS_OF_FUNCTIONS, any_function
-from datahub_aws_lineage.sql.relations import Scope
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.shapes import (
     PathReader,
     arguments,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from datahub_aws_lineage.sql.relations import Scope
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.shapes import PathReader, arguments, array, map_from
 from datahub_aws_lineage.sql.values import Value, merged
 

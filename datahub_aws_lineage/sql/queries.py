@@ -13,7 +13,8 @@ from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.expressions import ExpressionWalker, name_parts
 from datahub_aws_lineage.sql.names import Names
 from datahub_aws_lineage.sql.output_names import output_name
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope, without
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, without
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.sources import SourceWalker, is_call
 from datahub_aws_lineage.sql.values import Value, merged
 

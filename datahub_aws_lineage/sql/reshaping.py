@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.relations import OpenStar, OutputColumn, Relation
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlglot import exp
 
 from datahub_aws_lineage.model.nested_types import ArrayOf, SqlType, parse_type
-from datahub_aws_lineage.sql.relations import Scope
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.values import Value, merged
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from datahub_aws_lineage.model.names import StatementTable, TableName
 from datahub_aws_lineage.model.nested_types import ArrayOf, MapOf
 from datahub_aws_lineage.sql.expressions import name_parts
 from datahub_aws_lineage.sql.names import PARTITION_FACTS, without_metadata_suffix
-from datahub_aws_lineage.sql.relations import KnownColumns, OpenStar, OutputColumn, Relation, Scope, without
+from datahub_aws_lineage.sql.relations import KnownColumns, OpenStar, OutputColumn, Relation, without
 from datahub_aws_lineage.sql.reshaping import match_recognize, pivoted
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.token_edits import PREFIX
 from datahub_aws_lineage.sql.values import Value, merged
 

@@ -30,8 +30,9 @@ from datahub_aws_lineage.sql.dialects import NotUnderstoodError, parse, to_sql, 
 from datahub_aws_lineage.sql.names import LearnedSchemas, Names
 from datahub_aws_lineage.sql.output_names import numbered_name
 from datahub_aws_lineage.sql.queries import QueryWalker
-from datahub_aws_lineage.sql.relations import OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.relations import OutputColumn, Relation
 from datahub_aws_lineage.sql.rewriting import end_of_values
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.select_items import item_texts
 from datahub_aws_lineage.sql.token_edits import split_commas, word_at
 from datahub_aws_lineage.sql.values import Value

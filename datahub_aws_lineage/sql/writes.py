@@ -10,7 +10,8 @@ from datahub_aws_lineage.model.lineage import Effect, Truncate
 from datahub_aws_lineage.sql.cursor import Cursor
 from datahub_aws_lineage.sql.dialects import tokenize
 from datahub_aws_lineage.sql.expressions import name_parts
-from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn, Relation, Scope
+from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn, Relation
+from datahub_aws_lineage.sql.scopes import Scope
 from datahub_aws_lineage.sql.statements import Analysis, Found, Target
 from datahub_aws_lineage.sql.token_edits import split_commas
 from datahub_aws_lineage.sql.values import Source, Value

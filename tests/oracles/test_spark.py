@@ -29,7 +29,7 @@ _REFUSED = 0.35
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if shutil.which("java") is None:
-        pytest.skip("Spark needs Java, which is not installed")
+        pytest.skip("Spark needs Java: `apt-get install default-jre-headless` brings it")
     folder = tmp_path_factory.mktemp("spark")
     builder = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     session = builder.config("spark.sql.warehouse.dir", str(folder)).getOrCreate()
