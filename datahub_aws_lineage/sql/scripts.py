@@ -234,7 +234,10 @@ def _execute(analysis: Analysis) -> Found:
         if text is None:
             analysis.collector.gap("source", "what the prepared statement does is not known here")
             return Found("execute")
-    found = _read_within(analysis, tokenize(text, analysis.dialect), text)
+    try:
+        found = _read_within(analysis, tokenize(text, analysis.dialect), text)
+    except NotUnderstoodError as e:  # its position is one in the other text
+        raise NotUnderstoodError(e.reason, f"in the prepared statement: {e.message}") from e
     found.kind = "execute"
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from datahub_aws_lineage.lineage import CatalogIndex, History, Resolver
 from datahub_aws_lineage.model.catalog import Column, Table
-from datahub_aws_lineage.model.lineage import NoLineage
+from datahub_aws_lineage.model.lineage import NoLineage, Unresolved
 from datahub_aws_lineage.model.names import Dialect, TableName
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 from datahub_aws_lineage.report import AwsLineageReport
@@ -91,6 +91,13 @@ def test_of_another_place_it_is_not_known(log: Log) -> None:
 def test_deallocated_it_is_gone(log: Log, end: str) -> None:
     log.run(filled_from(log, "a")).run(end).run(RUN[log.dialect].format("x"))
     assert log.sources() == set()
+
+
+def test_one_that_is_not_understood_says_where_it_stands() -> None:
+    [statement] = Log("athena").run("PREPARE fill FROM\n SELECT (").run("EXECUTE fill").statements
+    assert isinstance(statement.outcome, Unresolved)
+    assert statement.outcome.message.startswith("in the prepared statement: ")
+    assert statement.outcome.line is None
 
 
 def test_one_that_runs_itself_is_told_and_ends() -> None:
