@@ -16,8 +16,7 @@ Python's own are 700, 10, 10; a parsed statement is some thousands of objects, m
 def collected_seldom() -> Iterator[None]:
     """Leaves what is there (the catalogs, the libraries) alone, and looks over what comes less often.
 
-    Of a large catalog the collector would else go over millions of objects again and again, none of which ever goes:
-    a fifth of the time that a log takes, and more the larger the catalog (`make bench`).
+    Of a large catalog the collector would else go over millions of objects again and again, none of which ever goes.
     """
     thresholds = gc.get_threshold()
     gc.freeze()
