@@ -1,51 +1,73 @@
-"""Athena's query history: what ran in every work group within a window."""
+"""Athena's query history through its API: what ran in every work group within a window."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
+from datahub_aws_lineage.aws.athena_executions import PAGE, Executions, Fetched, Paces
+from datahub_aws_lineage.aws.athena_records import AthenaRecords
 from datahub_aws_lineage.aws.calls import call, paginate
 from datahub_aws_lineage.aws.clients import Clients
-from datahub_aws_lineage.errors import (
-    AccessDeniedError,
-    AwsLineageError,
-    NotFoundError,
-    RetriableError,
-    SkippableError,
-)
-from datahub_aws_lineage.model.names import DATA_CATALOG
+from datahub_aws_lineage.aws.pace import paced
+from datahub_aws_lineage.aws.prefetch import in_turn
+from datahub_aws_lineage.errors import AccessDeniedError, NotFoundError, RetriableError, SkippableError
 from datahub_aws_lineage.model.ports import Diagnostics
-from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, TimeWindow
+from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena.type_defs import (
-        QueryExecutionTypeDef,
-        UnprocessedQueryExecutionIdTypeDef,
-        WorkGroupSummaryTypeDef,
-    )
+    from mypy_boto3_athena.type_defs import QueryExecutionTypeDef, WorkGroupSummaryTypeDef
 
 PERMISSIONS: tuple[str, ...] = ("athena:ListWorkGroups", "athena:ListQueryExecutions", "athena:BatchGetQueryExecution")
 
 RETENTION = timedelta(days=45)
 """How long Athena keeps a query's history (Amazon Athena User Guide, "View recent queries")."""
 
-TEXT_LIMIT = 262_144
-"""Bytes of UTF-8 that a query string can have (Amazon Athena User Guide, "Service Quotas")."""
+LISTING_LAG = timedelta(minutes=5)
+"""What was submitted this long before a listing began is taken to be in it."""
 
-_PAGE = 50
-"""The most ids that ListQueryExecutions gives and BatchGetQueryExecution takes."""
+_UNFINISHED = frozenset({"QUEUED", "RUNNING"})
 
-_GONE = re.compile(r"\bnot found\b|\bdoes ?n[o']t exist\b", re.IGNORECASE)
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier runs have read: of each work group, a window without a gap.
+
+    `begin_of` rounds a moment down, for whoever needs whole days. `reaches_back` says that a gap between what was read
+    and the window's start is to be closed.
+    """
+
+    read: Mapping[str, TimeWindow] = field(default_factory=dict)
+    begin_of: Callable[[datetime], datetime] = lambda moment: moment
+    reaches_back: bool = False
+
+    def remaining(self, work_group: str, window: TimeWindow) -> TimeWindow:
+        """The part of `window` that is still to be read. It is read whole where it begins before what was read."""
+        known = self.read.get(work_group)
+        if known is None or window.start < known.start:
+            return window
+        start = self.begin_of(known.end)
+        if known.end < window.start:
+            return TimeWindow(start, window.end) if self.reaches_back else window
+        return TimeWindow(max(start, window.start), window.end)
+
+    def with_more(self, work_group: str, read: TimeWindow) -> TimeWindow:
+        """What has been read of a work group in all, once `read` is."""
+        known = self.read.get(work_group)
+        if known is None or known.end < read.start or read.end < known.start:
+            return read
+        return TimeWindow(min(known.start, read.start), max(known.end, read.end))
 
 
 class AthenaHistoryReader:
-    """Reads successful queries of all work groups that are allowed, enabled or not, submitted within `window`.
+    """Reads the queries of all work groups that are allowed, enabled or not, submitted within `window`.
 
     Athena lists executions of one work group without a filter. They come newest first, which is observed and not
-    documented: a work group ends at the first page that lies wholly before the window, not at the first such query.
+    documented: a work group ends at the first page that lies wholly before what is to be read, not at the first such
+    query. Up to `threads` work groups are asked at a time, and held under `paces` together.
 
     `as_of` is the moment that retention counts from: now, unless a recording of an earlier day is replayed.
 
@@ -61,14 +83,23 @@ class AthenaHistoryReader:
         *,
         work_group_allowed: Callable[[str], bool] = lambda _: True,
         as_of: datetime | None = None,
+        with_failed: bool = False,
+        earlier: Earlier | None = None,
+        paces: Paces | None = None,
+        threads: int = 1,
     ) -> None:
         self._as_of = as_of
         self._client = clients.client("athena")
         self._diagnostics = diagnostics
         self._window = window
         self._work_group_allowed = work_group_allowed
-        self._in_batches = True
-        """Until batches are refused where single queries are given."""
+        self._earlier = earlier or Earlier()
+        self._paces = paces or Paces()
+        self._threads = threads
+        self._executions = Executions(clients, self._paces.getting)
+        self._records = AthenaRecords(diagnostics, window, "athena-api", with_failed=with_failed)
+        self.read: dict[str, TimeWindow] = {}
+        """What this run and earlier ones have read of each work group that was read to its end."""
 
     def read_queries(self) -> Iterator[QueryRecord]:
         """Yields the records, newest first within a work group. Raises FatalError alone."""
@@ -78,12 +109,14 @@ class AthenaHistoryReader:
                 "athena history", f"Athena keeps {RETENTION.days} days: nothing before {oldest:%Y-%m-%d %H:%M} UTC"
             )
         # Listed before any is read: a page token would not outlive hours of reading.
-        for work_group in list(self._list_work_groups()):
-            yield from self._read_work_group(work_group)
+        windows = {name: self._earlier.remaining(name, self._window) for name in self._list_work_groups()}
+        reads = [partial(self._pages, name, window.start) for name, window in windows.items()]
+        for (name, window), pages in zip(windows.items(), in_turn(reads, threads=self._threads), strict=True):
+            yield from self._read_work_group(name, window, pages)
 
     def _list_work_groups(self) -> Iterator[str]:
         try:
-            for page in paginate(self._client, "ListWorkGroups", MaxResults=_PAGE):
+            for page in paginate(self._client, "ListWorkGroups", MaxResults=PAGE):
                 for summary in page.get("WorkGroups", []):
                     if self._is_wanted(summary):
                         self._diagnostics.seen("athena work groups")
@@ -105,119 +138,49 @@ class AthenaHistoryReader:
             return True
         return False
 
-    def _read_work_group(self, work_group: str) -> Iterator[QueryRecord]:
-        pages = paginate(self._client, "ListQueryExecutions", WorkGroup=work_group, MaxResults=_PAGE)
+    def _pages(self, work_group: str, start: datetime) -> Iterator[Fetched]:
+        """The executions of a work group, page by page, down to `start`. Runs in a thread: says nothing of its own."""
+        pages = paginate(self._client, "ListQueryExecutions", WorkGroup=work_group, MaxResults=PAGE)
+        for page in paced(pages, self._paces.listing):
+            ids = page.get("QueryExecutionIds", [])
+            fetched = self._executions.fetch(ids)
+            yield fetched
+            executions = fetched.executions
+            if ids and len(executions) == len(ids) and all(_submitted_before(one, start) for one in executions):
+                return
+
+    def _read_work_group(self, work_group: str, window: TimeWindow, pages: Iterator[Fetched]) -> Iterator[QueryRecord]:
+        until = min(window.end, datetime.now(timezone.utc) - LISTING_LAG)
+        whole = True
         try:
-            for page in pages:
-                ids = page.get("QueryExecutionIds", [])
-                executions = self._fetch(ids, work_group)
-                yield from filter(None, map(self._record, executions))
-                if ids and len(executions) == len(ids) and all(map(self._is_before_window, executions)):
-                    return
+            for fetched in pages:
+                fetched.report(self._diagnostics, work_group)
+                whole = whole and not fetched.unprocessed
+                for execution in fetched.executions:
+                    until = min(until, _unfinished_since(execution) or until)
+                    record = self._records.record(execution, window=window)
+                    if record is not None:
+                        yield record
         except NotFoundError as e:
             self._diagnostics.skipped("unknown_dataset", "athena work group", f"{work_group} is gone: {e}")
         except AccessDeniedError as e:
             self._diagnostics.warning("An Athena work group is refused", f"{work_group}: needs {e.permission}: {e}")
         except (SkippableError, RetriableError) as e:
             self._diagnostics.failure("An Athena work group could not be read to its end", f"{work_group}: {e}")
-
-    def _fetch(self, ids: Sequence[str], work_group: str) -> list[QueryExecutionTypeDef]:
-        """Gets the executions of one page; ids that Athena leaves unprocessed are asked for once more."""
-        if not ids:
-            return []
-        executions, left = self._fetch_once(ids)
-        again = [row["QueryExecutionId"] for row in left if row.get("QueryExecutionId") and not _is_gone(row)]
-        if again:
-            more, still_left = self._fetch_once(again)
-            executions, left = [*executions, *more], [*filter(_is_gone, left), *still_left]
-        for row in left:
-            self._report_unprocessed(row, work_group)
-        return executions
-
-    def _fetch_once(
-        self, ids: Sequence[str]
-    ) -> tuple[list[QueryExecutionTypeDef], list[UnprocessedQueryExecutionIdTypeDef]]:
-        if not self._in_batches:
-            return self._fetch_single(ids)
-        try:
-            response = call(self._client, "BatchGetQueryExecution", QueryExecutionIds=list(ids))
-            return response.get("QueryExecutions", []), response.get("UnprocessedQueryExecutionIds", [])
-        except (SkippableError, RetriableError) as e:
-            first, first_left = self._fetch_single(ids[:1], instead_of=e)
-            self._in_batches = not isinstance(e, AccessDeniedError)
-        rest, rest_left = self._fetch_single(ids[1:])
-        return [*first, *rest], [*first_left, *rest_left]
-
-    def _fetch_single(
-        self, ids: Sequence[str], instead_of: AwsLineageError | None = None
-    ) -> tuple[list[QueryExecutionTypeDef], list[UnprocessedQueryExecutionIdTypeDef]]:
-        """By GetQueryExecution, one call each: older policies allow nothing else, and a batch may be what fails.
-
-        Raises `instead_of` where a single query cannot be had either.
-        """
-        try:
-            given = {query_id: self._get(query_id) for query_id in ids}
-        except (SkippableError, RetriableError) as e:
-            raise instead_of or e from e
-        executions = [row for row in given.values() if not isinstance(row, NotFoundError)]
-        gone = [(query_id, row) for query_id, row in given.items() if isinstance(row, NotFoundError)]
-        return executions, [{"QueryExecutionId": query_id, "ErrorMessage": str(row)} for query_id, row in gone]
-
-    def _get(self, query_id: str) -> QueryExecutionTypeDef | NotFoundError:
-        try:
-            execution: QueryExecutionTypeDef = call(self._client, "GetQueryExecution", QueryExecutionId=query_id)[
-                "QueryExecution"
-            ]
-        except NotFoundError as e:
-            return e
-        self._diagnostics.seen("athena queries read one at a time")
-        return execution
-
-    def _report_unprocessed(self, row: UnprocessedQueryExecutionIdTypeDef, work_group: str) -> None:
-        detail = f"{work_group}: {row.get('QueryExecutionId')}: {row.get('ErrorCode')}: {row.get('ErrorMessage')}"
-        if _is_gone(row):
-            self._diagnostics.skipped("outside_window", "athena query", detail)
         else:
-            self._diagnostics.failure("Athena did not give a query that it lists", detail)
-
-    def _is_before_window(self, execution: QueryExecutionTypeDef) -> bool:
-        submitted = execution.get("Status", {}).get("SubmissionDateTime")
-        return submitted is not None and submitted < self._window.start
-
-    def _record(self, execution: QueryExecutionTypeDef) -> QueryRecord | None:
-        """Converts one execution; None where it is skipped, which is counted."""
-        query_id = execution.get("QueryExecutionId")
-        status = execution.get("Status", {})
-        submitted = status.get("SubmissionDateTime")
-        text = execution.get("Query")
-        if not query_id or not text or submitted is None:
-            self._diagnostics.skipped("malformed", "athena query", f"{query_id}: no id, text or submission time")
-            return None
-        if submitted not in self._window:
-            self._diagnostics.skipped("outside_window", "athena query", query_id)
-            return None
-        if status.get("State") != "SUCCEEDED":
-            self._diagnostics.skipped("failed_statement", "athena query", f"{query_id}: {status.get('State')}")
-            return None
-        truncated = len(text.encode("utf-8", "surrogatepass")) >= TEXT_LIMIT
-        if truncated:
-            self._diagnostics.truncated("athena query text", query_id)
-        self._diagnostics.seen("athena queries")
-        return QueryRecord(
-            query_id=query_id,
-            text=text,
-            context=_context(execution),
-            started_at=submitted.astimezone(timezone.utc),
-            source="athena-api",
-            ended_at=_utc(status.get("CompletionDateTime")),
-            truncated=truncated,
-            work_group=execution.get("WorkGroup"),
-            statistics=_statistics(execution),
-        )
+            if whole and window.start < until:
+                self.read[work_group] = self._earlier.with_more(work_group, TimeWindow(window.start, until))
 
 
-def _is_gone(row: UnprocessedQueryExecutionIdTypeDef) -> bool:
-    return _GONE.search(row.get("ErrorMessage", "")) is not None
+def _submitted_before(execution: QueryExecutionTypeDef, start: datetime) -> bool:
+    submitted = execution.get("Status", {}).get("SubmissionDateTime")
+    return submitted is not None and submitted < start
+
+
+def _unfinished_since(execution: QueryExecutionTypeDef) -> datetime | None:
+    """A later run has to come back to what still runs."""
+    status = execution.get("Status", {})
+    return status.get("SubmissionDateTime") if status.get("State") in _UNFINISHED else None
 
 
 def probe_work_groups(clients: Clients) -> None:
@@ -231,45 +194,10 @@ def probe_history(clients: Clients, work_group_allowed: Callable[[str], bool] = 
     Raises what `call` raises, and NotFoundError where there is no such work group.
     """
     client = clients.client("athena")
-    pages = paginate(client, "ListWorkGroups", MaxResults=_PAGE)
+    pages = paginate(client, "ListWorkGroups", MaxResults=PAGE)
     names = (str(summary.get("Name")) for page in pages for summary in page.get("WorkGroups", []))
     work_group = next(filter(work_group_allowed, names), None)
     if work_group is None:
         raise NotFoundError("Athena: no work group that work_group_pattern allows")
     ids = call(client, "ListQueryExecutions", WorkGroup=work_group, MaxResults=1).get("QueryExecutionIds", [])
-    if not ids:
-        return
-    try:
-        call(client, "BatchGetQueryExecution", QueryExecutionIds=ids[:1])
-    except (SkippableError, RetriableError) as e:
-        try:
-            call(client, "GetQueryExecution", QueryExecutionId=ids[0])
-        except (SkippableError, RetriableError):
-            raise e from None
-
-
-def _context(execution: QueryExecutionTypeDef) -> SqlContext:
-    """Without a context, Athena reads names in `awsdatacatalog` and the database `default`."""
-    context = execution.get("QueryExecutionContext", {})
-    return SqlContext(
-        dialect="athena",
-        default_catalog=(context.get("Catalog") or DATA_CATALOG).lower(),
-        default_database=(context.get("Database") or "default").lower(),
-    )
-
-
-def _statistics(execution: QueryExecutionTypeDef) -> Mapping[str, str]:
-    """Scalars of `Statistics` under their own names, with the statement's types and where its result lies."""
-    statistics = {
-        key: str(value) for key, value in execution.get("Statistics", {}).items() if not isinstance(value, dict)
-    }
-    described = {
-        "StatementType": execution.get("StatementType"),
-        "SubstatementType": execution.get("SubstatementType"),
-        "OutputLocation": execution.get("ResultConfiguration", {}).get("OutputLocation"),
-    }
-    return statistics | {key: value for key, value in described.items() if value}
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(timezone.utc) if moment else None
+    Executions(clients).fetch(ids[:1])

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from datahub_aws_lineage.aws.own_statements import OWN_STATEMENT_MARK
 from datahub_aws_lineage.aws.redshift_sessions import SessionNames, session_context
-from datahub_aws_lineage.aws.redshift_sql import OWN_STATEMENT_MARK
 from datahub_aws_lineage.aws.redshift_text import parse_timestamp
 from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow

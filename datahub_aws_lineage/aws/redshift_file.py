@@ -39,6 +39,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from datahub_aws_lineage.aws.own_statements import OWN_STATEMENT_MARK
 from datahub_aws_lineage.aws.redshift_audit_records import AuditRecords, begins_record
 from datahub_aws_lineage.aws.redshift_export import (
     DAMAGE,
@@ -51,7 +52,6 @@ from datahub_aws_lineage.aws.redshift_export import (
 )
 from datahub_aws_lineage.aws.redshift_file_order import FileOrder
 from datahub_aws_lineage.aws.redshift_sessions import SessionKey, session_context
-from datahub_aws_lineage.aws.redshift_sql import OWN_STATEMENT_MARK
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.ports import Diagnostics, SkipReason
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow

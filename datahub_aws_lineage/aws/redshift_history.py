@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from datahub_aws_lineage.aws import redshift_data, redshift_sql
+from datahub_aws_lineage.aws.own_statements import OWN_STATEMENT_MARK
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi, ResultTooLargeError, Value
 from datahub_aws_lineage.aws.redshift_sessions import SessionNames, session_context
 from datahub_aws_lineage.aws.redshift_text import SYS_ROW_WIDTH, parse_timestamp, restore_line_ends, stitch
@@ -157,7 +158,7 @@ class SystemViewHistoryReader:
         except (KeyError, TypeError, ValueError) as e:
             self._diagnostics.skipped("malformed", "redshift query", f"{query_id}: {e}")
             return None
-        if record.text.startswith(redshift_sql.OWN_STATEMENT_MARK):
+        if record.text.startswith(OWN_STATEMENT_MARK):
             return None
         if missing:
             self._diagnostics.truncated("redshift query", f"{query_id}: rows of its text are missing")

@@ -2,15 +2,12 @@
 
 Sources: pages of the Amazon Redshift Database Developer Guide (https://docs.aws.amazon.com/redshift/latest/dg/),
 named at each text. All of it runs on provisioned clusters and on serverless work groups. STL, STV and SVL views are not
-used: serverless and multi-AZ clusters refuse them.
+used: serverless and multi-AZ clusters refuse them. Each begins with `OWN_STATEMENT_MARK`.
 """
 
 from __future__ import annotations
 
 from typing import Final
-
-OWN_STATEMENT_MARK: Final = "/* datahub-aws-lineage */"
-"""Begins every text below, so that a later run knows its own statements in the history and passes over them."""
 
 VISIBILITY: Final = """/* datahub-aws-lineage */
 SELECT user_name, superuser, syslog_access

@@ -113,3 +113,20 @@ class ExternalSchema:
     source_database: str | None
     source_schema: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+DataCatalogKind: TypeAlias = Literal["glue", "lambda", "hive", "federated"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataCatalog:
+    """A further catalog that Athena knows by `name`, lower case.
+
+    `catalog_id` is what a catalog of kind `glue` stands for: an account, or `<account>:s3tablescatalog/<bucket>`.
+    `connection_type` is the connector's of a federated one, as Athena spells it (`MYSQL`).
+    """
+
+    name: str
+    kind: DataCatalogKind
+    catalog_id: str | None = None
+    connection_type: str | None = None

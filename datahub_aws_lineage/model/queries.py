@@ -39,10 +39,11 @@ class TimeWindow:
 class QueryRecord:
     """One executed statement text (it may hold several statements).
 
-    `source` names where it was read (`athena-api`, `redshift-data-api`, `redshift-audit-log`, `redshift-file`).
+    `source` names where it was read (`athena-api`, `cloudtrail`, `redshift-data-api`, `redshift-audit-log`, …).
     `session` groups what shares temporary tables and `search_path`; None where every record stands alone (Athena).
     `succeeded` is None where the log cannot say (the audit log records statements before they run).
-    `actor` is a user name or ARN as the log gives it. Times are aware, UTC. `truncated` marks text known to be cut.
+    `actor` is a user name or ARN as the log gives it, `invoked_by` the AWS service that acted for it (QuickSight).
+    Times are aware, UTC. `truncated` marks text known to be cut. An empty text is hidden by the log.
     """
 
     query_id: str
@@ -58,6 +59,29 @@ class QueryRecord:
     truncated: bool = False
     work_group: str | None = None
     statistics: Mapping[str, str] = field(default_factory=dict)
+    invoked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStatement:
+    """A statement that an Athena work group keeps for EXECUTE, as it was last changed at `modified_at` (UTC)."""
+
+    work_group: str
+    name: str
+    text: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query that somebody saved in an Athena work group; it says nothing of whether it ever ran."""
+
+    query_id: str
+    name: str
+    text: str
+    context: SqlContext
+    work_group: str
+    description: str | None = None
 
 
 def well_formed(text: str) -> str:

@@ -14,11 +14,11 @@ from freezegun import freeze_time
 
 from datahub_aws_lineage.aws.athena import (
     PERMISSIONS,
-    TEXT_LIMIT,
     AthenaHistoryReader,
     probe_history,
     probe_work_groups,
 )
+from datahub_aws_lineage.aws.athena_records import TEXT_LIMIT
 from datahub_aws_lineage.aws.calls import iam_action
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.errors import AccessDeniedError, CredentialsError, NotFoundError

@@ -7,6 +7,7 @@ import sqlglot
 from sqlglot import exp
 
 from datahub_aws_lineage.aws import redshift_sql
+from datahub_aws_lineage.aws.own_statements import OWN_STATEMENT_MARK
 
 TEXTS = {
     name: value
@@ -37,7 +38,7 @@ def test_is_one_query_that_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_is_marked_as_ours_and_fits_the_data_api(name: str) -> None:
-    assert TEXTS[name].startswith(redshift_sql.OWN_STATEMENT_MARK)
+    assert TEXTS[name].startswith(OWN_STATEMENT_MARK)
     assert len(TEXTS[name].encode()) < 100_000
 
 
