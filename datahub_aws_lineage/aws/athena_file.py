@@ -138,7 +138,7 @@ def json_values(file: IO[str], on_damage: Callable[[str], None]) -> Iterator[Any
         while (start := _past_blanks(text, start)) < len(text):
             try:
                 value, end = decoder.raw_decode(text, start)
-            except (json.JSONDecodeError, RecursionError) as e:
+            except (json.JSONDecodeError, RecursionError) as e:  # noqa: PERF203  (any value may be the damaged one)
                 if chunk and _may_go_on(e, len(text), start):
                     break
                 on_damage(str(e))

@@ -21,7 +21,8 @@ class Assembly:
     """Gathers what feeds one dataset.
 
     An edge from the dataset to itself is left out, and so is one to a Glue table from a table of an external schema
-    that shows it, which is the same data: DataHub draws them as loops that hide the rest. They are counted.
+    that shows it, or to a location from the table that lies there, which is the same data: DataHub draws them as loops
+    that hide the rest. They are counted.
     A column edge with an end that a known schema lacks is left out and reported: the table has changed since.
     """
 
@@ -61,8 +62,7 @@ class Assembly:
 
     def _is_self(self, upstream: Dataset) -> bool:
         fact = self._fact(upstream)
-        behind = fact.source.dataset if fact and fact.source else None
-        return self._downstream in (upstream, behind)
+        return self._downstream in (fact.names if fact is not None else (upstream,))
 
     def _add_edge(self, edge: DatasetEdge) -> None:
         if self._is_self(edge.upstream):

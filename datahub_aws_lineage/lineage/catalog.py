@@ -18,7 +18,7 @@ from datahub_aws_lineage.lineage.homes import (
     Mounted,
 )
 from datahub_aws_lineage.lineage.locations import LocationIndex
-from datahub_aws_lineage.model.catalog import Column, Database, ExternalSchema, LinkTarget, Table
+from datahub_aws_lineage.model.catalog import Column, Database, DataCatalog, ExternalSchema, LinkTarget, Table
 from datahub_aws_lineage.model.names import DATA_CATALOG, Dialect, StatementTable, TableName
 from datahub_aws_lineage.model.ports import Schemas
 
@@ -48,13 +48,17 @@ class CataloguedTable:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where a name leads. `complete`: the catalog was read to its end. `all_visible`: and hides nothing."""
+    """Where a name leads. `complete`: the catalog was read to its end. `all_visible`: and hides nothing.
+
+    `location` is where the data of a table of a Data Catalog lies.
+    """
 
     home: Home
     known: bool
     complete: bool
     columns: tuple[Column, ...] | None
     all_visible: bool = False
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class CatalogIndex:
         self._database_links: dict[tuple[str, str], LinkTarget] = {}
         self._external: dict[tuple[str | None, str, str | None], ExternalSchema] = {}
         self._namespaces: dict[str, str | None] = {}
+        self._data_catalogs: dict[str, tuple[str, str | None]] = {}
         self._schemas: set[tuple[str | None, str, str]] = set()
         self._extents: dict[tuple[str | None, str, str | None], _Extent] = {}
         self._finds: dict[tuple[TableName, Dialect, str | None], Found] = {}
@@ -131,6 +136,12 @@ class CatalogIndex:
         self._changed()
         self._namespaces[namespace] = warehouse
 
+    def add_data_catalog(self, catalog: DataCatalog) -> None:
+        """A further name under which Athena knows a Data Catalog: another account's, or an S3 Tables bucket."""
+        self._changed()
+        if catalog.catalog_id is not None:
+            self._data_catalogs[catalog.name] = _catalog_and_account(catalog.catalog_id)
+
     def mark_complete(
         self,
         catalog: str = DATA_CATALOG,
@@ -177,11 +188,12 @@ class CatalogIndex:
                 inner = self._found_in_data_catalog(home.inner)
                 outer = self._warehouses.get((home.outer.warehouse, home.outer.name))
                 columns = inner.columns or (outer.columns if outer else None)
-                return Found(home, inner.known or outer is not None, inner.complete, columns, inner.all_visible)
+                known = inner.known or outer is not None
+                return Found(home, known, inner.complete, columns, inner.all_visible, inner.location)
             case InWarehouse():
-                known = self._warehouses.get((home.warehouse, home.name)) or self._warehouses.get((warehouse, name))
+                table = self._warehouses.get((home.warehouse, home.name)) or self._warehouses.get((warehouse, name))
                 extent = self._extent(home.warehouse, home.name, None) if home.namespace is None else None
-                return _found(home, known, extent)
+                return _found(home, table, extent)
             case InFederatedCatalog() | BehindExternalSchema():
                 return Found(home, known=False, complete=False, columns=None)
             case InSystem():
@@ -226,6 +238,9 @@ class CatalogIndex:
             return InSystem(name)
         if name.catalog == DATA_CATALOG or name.catalog.startswith(f"{S3_TABLES}/"):
             return self._home_in_data_catalog(name)
+        if name.catalog in self._data_catalogs:
+            catalog, catalog_id = self._data_catalogs[name.catalog]
+            return self._home_in_data_catalog(TableName(catalog, name.database, name.table), catalog_id)
         return InFederatedCatalog(name)
 
     def _home_on_redshift(self, name: TableName, warehouse: str | None, chain: int) -> Home:
@@ -306,7 +321,9 @@ class _SchemasOf:
 
 def _found(home: Home, table: CataloguedTable | None, extent: _Extent | None) -> Found:
     columns = table.columns if table else None
-    return Found(home, table is not None, extent is not None, columns, extent is not None and extent.all_visible)
+    all_visible = extent is not None and extent.all_visible
+    location = table.location if table and table.link is None else None
+    return Found(home, table is not None, extent is not None, columns, all_visible, location)
 
 
 def _lower(name: TableName) -> TableName:
@@ -320,6 +337,11 @@ def _without_metadata_suffix(name: TableName) -> TableName:
 
 def _catalog_of(schema: ExternalSchema) -> tuple[str, str | None]:
     """The catalog and account of an external schema: `CATALOG_ID '123456789012'`, or `'…:s3tablescatalog/bucket'`."""
-    option = next((value for key, value in schema.options.items() if key.lower() == "catalog_id"), "")
-    account, _, nested = option.partition(":")
+    return _catalog_and_account(
+        next((value for key, value in schema.options.items() if key.lower() == "catalog_id"), "")
+    )
+
+
+def _catalog_and_account(catalog_id: str) -> tuple[str, str | None]:
+    account, _, nested = catalog_id.partition(":")
     return (nested.lower() if nested else DATA_CATALOG), (account or None if not nested else None)

@@ -16,13 +16,14 @@ from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver
 from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step, prepare
 from datahub_aws_lineage.lineage.settle import Settlement, UnknownTables
-from datahub_aws_lineage.model.catalog import ExternalSchema, ExternalSchemaKind, Table
+from datahub_aws_lineage.model.catalog import DataCatalog, ExternalSchema, ExternalSchemaKind, Table
 from datahub_aws_lineage.model.lineage import (
     CreateExternalSchema,
     DatasetLineage,
     NoLineage,
     Prepare,
     Query,
+    RanStatement,
     Statement,
     StatementLineage,
     TransactionMark,
@@ -30,7 +31,7 @@ from datahub_aws_lineage.model.lineage import (
 )
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import Diagnostics
-from datahub_aws_lineage.model.queries import QueryRecord
+from datahub_aws_lineage.model.queries import PreparedStatement, QueryRecord
 
 MOST_SESSIONS = 10_000
 """Sessions remembered at a time; the one that was silent longest is closed first."""
@@ -47,6 +48,8 @@ class History:
         session = history.session(record, warehouse)
         history.apply(record, analyze(record.text, session.context, session), warehouse)
 
+    `on_run` is told of each statement that ran, in the order in which they took effect.
+
     `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
     where there is one warehouse only.
     """
@@ -59,6 +62,7 @@ class History:
         *,
         unknown_tables: UnknownTables = "keep_where_catalog_is_partial",
         storage_lineage: bool = True,
+        on_run: Callable[[RanStatement], None] = lambda _: None,
     ) -> None:
         self._resolver = resolver
         self._index = resolver.index
@@ -66,11 +70,13 @@ class History:
         self._fingerprint = fingerprint
         self._unknown_tables: UnknownTables = unknown_tables
         self._storage_lineage = storage_lineage
-        self._ledger = Ledger(resolver, diagnostics)
+        self._on_run = on_run
+        self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
         self._prepared: dict[str, dict[str, str]] = {}
         """Athena's prepared statements, by work group and name."""
+        self._saved: dict[str, list[PreparedStatement]] = {}
         self._views: dict[Dataset, Contents] = {}
         self._noted: set[str] = set()
         self._finished: tuple[tuple[DatasetLineage, ...], Settlement] | None = None
@@ -83,6 +89,13 @@ class History:
 
     def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         self._index.add_external_schema(schema, warehouse)
+
+    def add_data_catalog(self, catalog: DataCatalog) -> None:
+        self._index.add_data_catalog(catalog)
+
+    def add_prepared(self, statement: PreparedStatement) -> None:
+        """A prepared statement as its work group keeps it: what EXECUTE ran since it was last changed."""
+        self._saved.setdefault(statement.work_group, []).append(statement)
 
     def apply_view(self, table: Table, statements: Sequence[Statement], warehouse: str | None = None) -> None:
         """Takes the definition of a view: it says more than any CREATE VIEW of the history, and replaces it."""
@@ -111,7 +124,9 @@ class History:
         def has_schema(schema: str) -> bool:
             return self._index.has_schema(warehouse, database, schema)
 
-        return Session(record, warehouse, state, self._prepared_for(record, state), columns_of, has_schema)
+        prepared = self._prepared_for(record, state)
+        saved = self._saved_for(record)
+        return Session(record, warehouse, state, {**saved, **prepared} if saved else prepared, columns_of, has_schema)
 
     def apply(self, record: QueryRecord, statements: Sequence[Statement], warehouse: str | None = None) -> None:
         """Takes what `record` did. A failed record did nothing, and spoils the transaction that it ran in.
@@ -138,6 +153,11 @@ class History:
         lineages, _ = self._finish()
         yield from lineages
 
+    def stays(self, dataset: Dataset) -> bool:
+        """Whether a dataset that statements named is one at the end: a table that is gone by then is none."""
+        _, settlement = self._finish()
+        return settlement.stays_as_output(dataset)
+
     def queries(self) -> Iterator[Query]:
         """By id: statements that read or wrote at least one dataset that stays."""
         _, settlement = self._finish()
@@ -148,6 +168,10 @@ class History:
         if record.session is not None or record.work_group is None:
             return state.prepared
         return self._prepared.setdefault(record.work_group, {})
+
+    def _saved_for(self, record: QueryRecord) -> dict[str, str]:
+        saved = self._saved.get(record.work_group, ()) if record.work_group is not None else ()
+        return {one.name.lower(): one.text for one in saved if one.modified_at <= record.started_at}
 
     # ---- sessions and transactions ------------------------------------------------------------------------------
 
@@ -252,6 +276,22 @@ class History:
         touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
         if touched.datasets:
             self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)
+        if touched.reads or touched.writes:
+            self._on_run(
+                RanStatement(
+                    query=step.query,
+                    kind=statement.kind,
+                    text=statement.text,
+                    dialect=step.context.dialect,
+                    started_at=record.started_at,
+                    ended_at=record.ended_at,
+                    actor=record.actor,
+                    reads=touched.reads,
+                    columns=touched.columns_read,
+                    writes=touched.writes,
+                    warehouse=warehouse,
+                )
+            )
 
     def _note(self, statement: Statement, where: str) -> None:
         match statement.outcome:
@@ -283,8 +323,24 @@ class History:
             for view in self._views.values():
                 settlement.add_reader(view)
             copies = copies_in_catalogs(self._resolver, self._ledger.facts(), storage=self._storage_lineage)
-            self._finished = tuple(self._assemble(settlement, copies)), settlement
+            lineages = tuple(self._assemble(settlement, copies))
+            self._finished = tuple(self._without_unread_storages(lineages)), settlement
+            for lineage in self._finished[0]:
+                self._log.add_edges(lineage)
         return self._finished
+
+    def _without_unread_storages(self, lineages: Sequence[DatasetLineage]) -> Iterator[DatasetLineage]:
+        """What a query writes to a table lies in its location. That is shown where somebody else reads the location (a
+        COPY, another table over the same files): else it would say of each table twice where it comes from."""
+        readers: dict[Dataset, set[Dataset]] = {}
+        for lineage in lineages:
+            for edge in lineage.edges:
+                if edge.upstream in self._ledger.storages:
+                    readers.setdefault(edge.upstream, set()).add(lineage.downstream)
+        for lineage in lineages:
+            tables = self._ledger.storages.get(lineage.downstream)
+            if tables is None or readers.get(lineage.downstream, set()) - tables:
+                yield lineage
 
     def _assemble(self, settlement: Settlement, copies: Copies) -> Iterator[DatasetLineage]:
         downstreams = {dataset for dataset, _ in self._ledger.graph.items()} | self._views.keys() | copies.keys()
@@ -301,7 +357,6 @@ class History:
                 assembly.add_copy(copy)
             lineage = assembly.build()
             if lineage is not None:
-                self._log.add_edges(lineage)
                 yield lineage
 
 

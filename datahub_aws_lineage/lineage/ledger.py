@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,7 +28,7 @@ from datahub_aws_lineage.model.lineage import (
     Truncate,
     UseDatabase,
 )
-from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable, TemporaryTable
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.ports import Diagnostics
 
 _FILLS: frozenset[StatementKind] = frozenset(
@@ -48,6 +48,11 @@ _FILLS: frozenset[StatementKind] = frozenset(
 )
 """Kinds that put something into their output even when they read nothing (INSERT … VALUES)."""
 
+_HOLD_NO_DATA: frozenset[StatementKind] = frozenset(
+    {"create_view", "create_materialized_view", "create_external_table", "create_table"}
+)
+"""Kinds whose output has no data of its own, or that only declare where it lies."""
+
 _VIEWS: frozenset[StatementKind] = frozenset({"create_view", "create_materialized_view"})
 
 _MOST_REMEMBERED = 20_000
@@ -58,10 +63,17 @@ _IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORE
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The datasets that a statement reads, temporary tables seen through, and writes, and their columns likewise."""
+    """The datasets that a statement reads, temporary tables seen through, and writes, and their columns likewise.
+
+    `reads` and `columns_read` are those that it names itself, the columns of its conditions among them; `writes` is what
+    it puts something into, empties or takes away.
+    """
 
     datasets: set[Dataset]
     columns: set[tuple[Dataset, str]]
+    reads: frozenset[Dataset] = frozenset()
+    columns_read: frozenset[tuple[Dataset, str]] = frozenset()
+    writes: tuple[Dataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +116,16 @@ def _only_adds(statement: Statement) -> bool:
 class Ledger:
     """Enters statements into `graph`, and remembers what the catalogs say of each dataset that they name."""
 
-    def __init__(self, resolver: Resolver, diagnostics: Diagnostics) -> None:
+    def __init__(self, resolver: Resolver, diagnostics: Diagnostics, *, storage_lineage: bool = True) -> None:
         self._resolver = resolver
         self._diagnostics = diagnostics
         self._facts: dict[Dataset, Resolved] = {}
         self._reported: set[str] = set()
         self._again: dict[tuple[str | None, str | None], _Again] = {}
+        self._storage_lineage = storage_lineage
+        self._unloaded: set[Dataset] = set()
+        self.storages: dict[Dataset, set[Dataset]] = {}
+        """Locations that were only written as where tables lie, and these tables."""
         self.graph = Graph(self.is_known)
 
     # ---- names --------------------------------------------------------------------------------------------------
@@ -172,14 +188,20 @@ class Ledger:
         columns = {(name, key.upstream_column) for key in delta.columns if (name := _name_of(key.upstream)) is not None}
         for effect in statement.effects:
             self._take_effect(effect, names)
-        written = self._write(statement, delta, names)
+        written, storages = self._write(statement, delta, names)
         if statement.kind == "append":
             for upstream in reads:
                 self.graph.empty(upstream)
         columns.update((dataset, key.column) for dataset in written for key in delta.columns)
-        touched = Touched(reads.union(written), columns)
+        touched = Touched(
+            reads.union(written),
+            columns,
+            frozenset(names.read_datasets),
+            frozenset(names.columns_read(statement)),
+            written or names.affected(statement),
+        )
         if statement.fingerprint is not None and _only_adds(statement):
-            self._remember(statement, run, names, written, touched, warehouse)
+            self._remember(statement, run, names, (*written, *storages), touched, warehouse)
         return touched
 
     def _remember(
@@ -198,26 +220,51 @@ class Ledger:
             statement.outcome, self._resolver.index.changes, tuple(names.looked_at), targets, run, touched
         )
 
-    def _write(self, statement: Statement, delta: Contents, names: _Names) -> tuple[Dataset, ...]:
+    def _write(
+        self, statement: Statement, delta: Contents, names: _Names
+    ) -> tuple[tuple[Dataset, ...], tuple[Dataset, ...]]:
+        """The datasets that the statement names as its output, and where their data lies."""
         output = statement.output
         if output is None or statement.kind == "create_procedure":
-            return ()
+            return (), ()
         if isinstance(output, TemporaryTable) or statement.temporary:
             names.write_temporary(str(output), statement, delta)
-            return ()
+            return (), ()
         resolved = names.resolve(output, written=True)
-        if resolved is None:
-            return ()
+        if resolved is None or self._was_there_already(statement, resolved.dataset):
+            return (), ()
         ends = (resolved, resolved.source) if resolved.source else (resolved,)
         fills = statement.kind in _FILLS or isinstance(statement.outcome, StatementLineage)
-        if self._was_there_already(statement, resolved.dataset):
-            return ()
         for end in ends:
             if statement.replaces:
                 self.graph.create(end.dataset, statement.schema, is_view=statement.kind in _VIEWS)
             if fills:
                 self.graph.write(end.dataset, delta)
-        return tuple(end.dataset for end in ends)
+        if isinstance(output, S3Location):
+            self.storages.pop(resolved.dataset, None)
+            self._unloaded.add(resolved.dataset)
+            return (resolved.dataset,), ()
+        storages = self._storages(statement, ends, names) if fills else ()
+        for storage in storages:
+            if statement.replaces:
+                self.graph.create(storage, statement.schema)  # a CTAS refuses a location that holds data
+            self.graph.write(storage, delta)
+            if storage not in self._unloaded:
+                self.storages.setdefault(storage, set()).update(end.dataset for end in ends)
+        return tuple(end.dataset for end in ends), storages
+
+    def _storages(self, statement: Statement, ends: tuple[Resolved, ...], names: _Names) -> tuple[Dataset, ...]:
+        """Where the statement puts the data: as it says itself, else where the catalog says that the tables lie.
+
+        A folder that holds a catalogued location and more is nobody's in particular.
+        """
+        if not self._storage_lineage or statement.kind in _HOLD_NO_DATA:
+            return ()
+        if statement.location is not None:
+            found = names.resolve(statement.location, written=True)
+            own = self._resolver.location_dataset(statement.location.uri)
+            return (found.dataset,) if found is not None and found.dataset == own else ()
+        return tuple(dict.fromkeys(end.storage for end in ends if end.storage is not None))
 
     def _was_there_already(self, statement: Statement, dataset: Dataset) -> bool:
         """CREATE … IF NOT EXISTS of what is there does nothing."""
@@ -290,6 +337,7 @@ class _Names:
         self._warehouse = warehouse
         self._state = state
         self.looked_at: list[tuple[Dataset, tuple[Source, Version | None]]] = []
+        self._named: dict[StatementTable, Dataset] = {}
 
     def resolve(self, table: StatementTable, *, written: bool = False) -> Resolved | None:
         return self._ledger.resolve(table, self._dialect, self._warehouse, written=written)
@@ -326,11 +374,36 @@ class _Names:
             _add_inputs(delta, place, run)
         return delta
 
+    @property
+    def read_datasets(self) -> Iterable[Dataset]:
+        """After `read`: the datasets that the statement names as what it reads."""
+        return self._named.values()
+
+    def columns_read(self, statement: Statement) -> Iterator[tuple[Dataset, str]]:
+        """After `read`: the columns that the statement uses, for values or for conditions."""
+        if isinstance(statement.outcome, StatementLineage):
+            used = (upstream for column in statement.outcome.columns for upstream in column.upstreams)
+            for upstream in (*used, *statement.outcome.indirect):
+                dataset = self._named.get(upstream.table)
+                if dataset is not None:
+                    yield dataset, upstream.column
+
+    def affected(self, statement: Statement) -> tuple[Dataset, ...]:
+        """What a statement without an output empties, drops or renames."""
+        for effect in statement.effects:
+            match effect:
+                case Truncate(TableName() as table) | Drop(TableName() as table) | Rename(_, TableName() as table):
+                    return self.datasets(table)
+                case _:
+                    pass
+        return ()
+
     def _place(self, table: StatementTable) -> _Place:
         if not isinstance(table, TemporaryTable):
             resolved = self.resolve(table)
             if resolved is None:
                 return None
+            self._named[table] = resolved.dataset
             found = self._ledger.graph.read(resolved.dataset)
             self.looked_at.append((resolved.dataset, found))
             return _Named(*found)

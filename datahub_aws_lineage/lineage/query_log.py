@@ -41,8 +41,16 @@ class _Entry:
     last_seen: datetime
     actor: str | None
     runs: int = 0
+    bytes_scanned: int | None = None
+    milliseconds: int | None = None
+    work_group: str | None = None
+    invoked_by: str | None = None
     subjects: set[Dataset] = field(default_factory=set)
     columns: set[tuple[Dataset, str]] = field(default_factory=set)
+
+
+def _sum(before: int | None, more: int | None) -> int | None:
+    return before if more is None else (before or 0) + more
 
 
 class QueryLog:
@@ -66,6 +74,10 @@ class QueryLog:
             entry = self._entries[query] = _Entry(text, record.context.dialect, at, at, record.actor)
         elif at >= entry.last_seen:
             entry.text, entry.last_seen, entry.actor = text, at, record.actor or entry.actor
+        entry.bytes_scanned = _sum(entry.bytes_scanned, record.bytes_scanned)
+        entry.milliseconds = _sum(entry.milliseconds, record.milliseconds)
+        entry.work_group = record.work_group or entry.work_group
+        entry.invoked_by = record.invoked_by or entry.invoked_by
         entry.first_seen = min(entry.first_seen, at)
         entry.runs += 1
         entry.subjects.update(subjects)
@@ -96,5 +108,9 @@ class QueryLog:
                     last_seen=entry.last_seen,
                     actor=entry.actor,
                     runs=entry.runs,
+                    bytes_scanned=entry.bytes_scanned,
+                    milliseconds=entry.milliseconds,
+                    work_group=entry.work_group,
+                    invoked_by=entry.invoked_by,
                     column_subjects=tuple(sorted(columns, key=lambda column: (*dataset_order(column[0]), column[1]))),
                 )

@@ -57,6 +57,7 @@ class Resolved:
     `known`: a catalog has it. `complete`: its catalog was read to its end. `all_visible`: and it hides nothing from the
     login, so that what is not known is not there.
     `source` is what lies behind a table of an external schema: lineage written to the one is written to both.
+    `storage` is the catalogued location of its data, which what is written to the table is written to as well.
     """
 
     dataset: Dataset
@@ -65,6 +66,13 @@ class Resolved:
     columns: tuple[Column, ...] | None = None
     source: Resolved | None = None
     all_visible: bool = False
+    storage: Dataset | None = None
+
+    @property
+    def names(self) -> tuple[Dataset | None, ...]:
+        """Every dataset that has the same data."""
+        behind = (self.source.dataset, self.source.storage) if self.source is not None else ()
+        return (self.dataset, self.storage, *behind)
 
 
 Resolution: TypeAlias = Resolved | Unknown
@@ -158,13 +166,13 @@ class Resolver:
             case InDataCatalog():
                 return self._in_data_catalog(home, found)
             case InWarehouse():
-                return _resolved(self._in_warehouse(home), found)
+                return self._resolved(self._in_warehouse(home), found)
             case Mounted():
                 source = self._in_data_catalog(home.inner, found)
                 dataset = self._in_warehouse(home.outer)
                 return Resolved(dataset, found.known, found.complete, found.columns, source, found.all_visible)
             case InFederatedCatalog():
-                return _resolved(self._behind_connector(home), found)
+                return self._resolved(self._behind_connector(home), found)
             case BehindExternalSchema():
                 return self._behind_external_schema(home, found)
             case InSystem():
@@ -173,7 +181,7 @@ class Resolver:
                 assert_never(home)
 
     def _in_data_catalog(self, home: InDataCatalog, found: Found) -> Resolved:
-        return _resolved(self.data_catalog_dataset(home.name, home.catalog_id), found)
+        return self._resolved(self.data_catalog_dataset(home.name, home.catalog_id), found)
 
     def _in_warehouse(self, home: InWarehouse) -> Dataset:
         instance = self.redshift_instance(home.warehouse)
@@ -193,7 +201,12 @@ class Resolver:
         if parts is None:
             return Unknown("external_schema", f"{home.external_schema}.{home.table}")
         instance = self._naming.external_instances.get(home.external_schema)
-        return _resolved(Dataset(home.kind, ".".join(parts), instance), found)
+        return self._resolved(Dataset(home.kind, ".".join(parts), instance), found)
+
+    def _resolved(self, dataset: Dataset, found: Found) -> Resolved:
+        storage = self.location_dataset(found.location) if found.location else None
+        columns, all_visible = found.columns, found.all_visible
+        return Resolved(dataset, found.known, found.complete, columns, all_visible=all_visible, storage=storage)
 
     def _glue_instance(self, catalog_id: str | None) -> str | None:
         default = self._naming.glue_instance
@@ -210,10 +223,6 @@ class Resolver:
         if segments is None:
             return Unknown("location", location.uri)
         return Resolved(Dataset("s3", "/".join(segments), self._naming.s3_instance), known=True)
-
-
-def _resolved(dataset: Dataset, found: Found) -> Resolved:
-    return Resolved(dataset, found.known, found.complete, found.columns, all_visible=found.all_visible)
 
 
 def _parts_of(kind: ExternalSchemaKind, home: BehindExternalSchema) -> tuple[str, ...] | None:

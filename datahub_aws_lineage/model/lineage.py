@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable
 
 StatementKind: TypeAlias = Literal[
     "create_table_as",
@@ -204,6 +204,7 @@ class Statement:
     statement teaches about its output's columns (a CTAS, a view, a CREATE TABLE), None where that is unknown.
     `replaces` is true where the output starts anew (CREATE, CREATE OR REPLACE), so that earlier upstreams are void.
     `body` holds the statements of a procedure, or what a PREPARE would run: what can run, not what ran.
+    `location` is where the statement puts the data of the table that it makes, where it says so itself.
     `text` is the statement's own text within the record. `fingerprint` is the text's, where it is at hand.
     """
 
@@ -217,6 +218,7 @@ class Statement:
     replaces: bool = False
     effects: tuple[Effect, ...] = ()
     body: tuple[Statement, ...] = ()
+    location: S3Location | None = None
     fingerprint: str | None = field(default=None, compare=False)
 
 
@@ -261,10 +263,31 @@ class DatasetLineage:
 
 
 @dataclass(frozen=True, slots=True)
+class RanStatement:
+    """One statement that is known to have run, by the datasets that it names itself: temporary tables are left out.
+
+    `query` is the id of its `Query`, `actor` who ran it, as the log gives it. Times are UTC; `ended_at` may be unknown.
+    """
+
+    query: str
+    kind: StatementKind
+    text: str
+    dialect: Dialect
+    started_at: datetime
+    ended_at: datetime | None
+    actor: str | None
+    reads: frozenset[Dataset]
+    columns: frozenset[tuple[Dataset, str]]
+    writes: tuple[Dataset, ...]
+    warehouse: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """A distinct statement (literals aside) that ran, for DataHub's Query entity.
 
     `subjects` are the datasets that it reads and writes. `text` is one of the texts that ran, whole.
+    `bytes_scanned` and `milliseconds` add up over all runs whose log tells them; None where none does.
     """
 
     query_id: str
@@ -276,3 +299,7 @@ class Query:
     actor: str | None = None
     runs: int = 1
     column_subjects: tuple[tuple[Dataset, str], ...] = field(default=())
+    bytes_scanned: int | None = None
+    milliseconds: int | None = None
+    work_group: str | None = None
+    invoked_by: str | None = None

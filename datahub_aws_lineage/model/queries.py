@@ -61,6 +61,20 @@ class QueryRecord:
     statistics: Mapping[str, str] = field(default_factory=dict)
     invoked_by: str | None = None
 
+    @property
+    def bytes_scanned(self) -> int | None:
+        """As Athena measures it: what is paid for."""
+        scanned = self.statistics.get("DataScannedInBytes", "")
+        return int(scanned) if scanned.isdigit() else None
+
+    @property
+    def milliseconds(self) -> int | None:
+        """From submission to the end, as Athena measures it, else as the times of the log say."""
+        total = self.statistics.get("TotalExecutionTimeInMillis", "")
+        if total.isdigit():
+            return int(total)
+        return round((self.ended_at - self.started_at).total_seconds() * 1000) if self.ended_at else None
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedStatement:

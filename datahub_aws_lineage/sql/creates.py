@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import CreateExternalSchema, StatementKind
-from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text
+from datahub_aws_lineage.model.names import S3Location
+from datahub_aws_lineage.sql.cursor import STRINGS, Cursor, source_text, string_value
+from datahub_aws_lineage.sql.dialects import NotUnderstoodError
 from datahub_aws_lineage.sql.statements import QUERY_STARTS, Analysis, Found, check_location
 from datahub_aws_lineage.sql.token_edits import split_commas
 
 _CONSTRAINTS = {"CHECK": "(", "FOREIGN": "KEY", "PRIMARY": "KEY", "UNIQUE": "("}
 """Words that begin a constraint, before these, and are names of columns elsewhere."""
+_LOCATIONS = frozenset({"location", "external_location"})
 _END_OF_TYPE = frozenset(
     "COMMENT NOT NULL DEFAULT ENCODE DISTKEY SORTKEY IDENTITY GENERATED PRIMARY UNIQUE REFERENCES COLLATE CONSTRAINT "
     "CHECK".split()
@@ -33,6 +38,7 @@ def create_table(analysis: Analysis) -> Found:
         kind: StatementKind = "create_external_table_as" if external else "create_table_as"
         found = _create_as(analysis, Found(kind, output, replaces=True), listed)
         found.schema = existing or found.schema
+        found.location = _storage(location)
         return found
     schema = existing or _defined(analysis, listed) or None
     if external:
@@ -152,7 +158,10 @@ def _to_query(cursor: Cursor) -> bool:
 
 
 def _location(cursor: Cursor) -> str | None:
-    """Moves over the table's clauses to its query or its end; gives the LOCATION on the way."""
+    """Moves over the table's clauses to its query or its end; gives the location on the way.
+
+    It stands as `LOCATION 's3://…'`, or among the properties of a CTAS of Athena (`WITH (external_location = …)`).
+    """
     location = None
     start = cursor.at
     while not cursor.done:
@@ -167,12 +176,28 @@ def _location(cursor: Cursor) -> str | None:
         elif cursor.at_parenthesis:
             if cursor.at == start and _starts_query(cursor, 1):
                 return location
-            cursor.parenthesised()
+            location = _location_property(cursor.parenthesised(), cursor.text) or location
         elif cursor.at == start and _at_query(cursor):
             return location
         else:
             cursor.at += 1
     return location
+
+
+def _storage(location: str | None) -> S3Location | None:
+    """Where a CTAS puts its data; that a template stands there instead costs nothing else of the statement."""
+    with suppress(NotUnderstoodError):
+        return check_location(location) if location is not None else None
+    return None
+
+
+def _location_property(properties: list[Token], text: str) -> str | None:
+    """`location` of an Iceberg table, `external_location` of a Hive one (Amazon Athena User Guide, "CTAS table
+    properties")."""
+    for item in split_commas(properties):
+        if len(item) == 3 and item[0].text.lower() in _LOCATIONS and item[2].token_type in STRINGS:
+            return string_value(item[2], text)
+    return None
 
 
 def _without_tail(tokens: list[Token]) -> list[Token]:

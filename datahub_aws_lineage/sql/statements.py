@@ -89,6 +89,7 @@ class Found:
     replaces: bool = False
     effects: tuple[Effect, ...] = ()
     body: tuple[Statement, ...] = ()
+    location: S3Location | None = None
     writes_rows_of_existing: bool = False
     """INSERT, MERGE, UPDATE, DELETE, …: the target is an input only where its columns feed what is written."""
 
@@ -242,6 +243,7 @@ class Analysis:
             replaces=found.replaces,
             effects=found.effects,
             body=found.body,
+            location=found.location,
         )
 
     def _lineage(self, column: OutputColumn) -> ColumnLineage | None:

@@ -55,7 +55,8 @@ def index() -> CatalogIndex:
 class TestAthena:
     def test_the_data_catalog_is_glue(self, index: CatalogIndex) -> None:
         found = resolved(Resolver(index), "awsdatacatalog.sales.orders")
-        assert found == Resolved(Dataset("glue", "sales.orders"), known=True, columns=ID)
+        location = Dataset("s3", "lake/orders")
+        assert found == Resolved(Dataset("glue", "sales.orders"), known=True, columns=ID, storage=location)
 
     def test_any_case_is_the_same_table(self, index: CatalogIndex) -> None:
         assert resolved(Resolver(index), "AwsDataCatalog.Sales.ORDERS").dataset == Dataset("glue", "sales.orders")
