@@ -51,6 +51,16 @@ Pattern = Annotated[AllowDenyPattern, AfterValidator(_compiled)]
 _ALL = AllowDenyPattern.allow_all
 
 
+_OF_ATHENA_HISTORY = (
+    "query_logs",
+    "include_usage_statistics",
+    "include_operational_stats",
+    "include_result_locations",
+    "max_workers",
+    "enable_stateful_time_window",
+)
+
+
 def _reject_unused(model: ConfigModel, keys: tuple[str, ...], because: str) -> None:
     """Raises ValueError for each of `keys` that the recipe sets although nothing would read it."""
     unused = [key for key in keys if key in model.model_fields_set]
@@ -95,6 +105,73 @@ class CatalogPlatform(ConfigModel):
 
     platform: str = Field(min_length=1, description="DataHub platform of the catalog's tables, such as `mysql`.")
     platform_instance: str | None = Field(default=None, description="Its platform instance, as its own source has it.")
+    database: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Database that the connector reads, where the platform names tables `database.schema.table` "
+        "(PostgreSQL, Redshift, Snowflake, SQL Server): Athena calls their schemas databases.",
+    )
+
+
+class AthenaApi(ConfigModel):
+    """Athena's own list of queries."""
+
+    type: Literal["api"] = Field(description="Read the query history of each work group: 45 days.")
+
+
+class AthenaSystemTable(ConfigModel):
+    """Athena's system table `query_executions`, which an account opts in to."""
+
+    type: Literal["system_table"] = Field(description="Read the system table `query_executions`, by a query.")
+    work_group: str = Field(default="primary", min_length=1, description="Work group that the query runs in.")
+    output_location: str | None = Field(
+        default=None,
+        pattern=r"^s3://.+",
+        description="Where the query's result is put (`s3://bucket/prefix/`). Default: as the work group says.",
+    )
+
+
+class CloudTrailEvents(ConfigModel):
+    """CloudTrail's event history."""
+
+    type: Literal["cloudtrail_events"] = Field(description="Read who started which query from CloudTrail: 90 days.")
+
+
+class CloudTrailTrail(ConfigModel):
+    """The files that a trail of CloudTrail writes to S3."""
+
+    type: Literal["cloudtrail_trail"] = Field(description="Read who started which query from a trail's files in S3.")
+    bucket: str = Field(min_length=1, description="Bucket that the trail writes to.")
+    prefix: str = Field(default="", description="Key prefix in front of `AWSLogs/`, or a path down to an account.")
+    account_id: str | None = Field(
+        default=None, description="Account whose events count. Default: the account of the credentials."
+    )
+
+
+class AthenaFile(ConfigModel):
+    """A history that somebody saved."""
+
+    type: Literal["file"] = Field(description="Read a saved history.")
+    path: str = Field(min_length=1, description="What the AWS CLI printed, or JSON lines; gzipped or not.")
+
+
+AthenaLog = Annotated[
+    AthenaApi | AthenaSystemTable | CloudTrailEvents | CloudTrailTrail | AthenaFile, Field(discriminator="type")
+]
+
+
+def _the_api() -> list[AthenaLog]:
+    return [AthenaApi(type="api")]
+
+
+class UsageConfig(ConfigModel):
+    """What is told of how datasets are used, beyond lineage."""
+
+    top_n_queries: int = Field(default=10, ge=1, le=1000, description="Queries named for each table and day at most.")
+    include_top_n_queries: bool = Field(default=True, description="Name the most frequent queries of each table.")
+    include_read_operational_stats: bool = Field(
+        default=False, description="Emit an operation for each query that reads a table too, not for changes alone."
+    )
 
 
 class AthenaConfig(ConfigModel):
@@ -102,9 +179,32 @@ class AthenaConfig(ConfigModel):
 
     enabled: bool = Field(default=True, description="Read Athena.")
     include_query_history: bool = Field(
-        default=True, description="Read the statements that ran between `start_time` and `end_time` (45 days at most)."
+        default=True, description="Read the statements that ran between `start_time` and `end_time`."
+    )
+    query_logs: list[AthenaLog] = Field(
+        default_factory=_the_api,
+        min_length=1,
+        description="Where the statements that ran are read. Several tell of one query together: the API how it ended, "
+        "CloudTrail who ran it. Default: the API.",
     )
     work_group_pattern: Pattern = Field(default_factory=_ALL, description="Work groups whose history is read, by name.")
+    include_usage_statistics: bool = Field(
+        default=True, description="Emit how often each table and column was queried, and by whom."
+    )
+    include_operational_stats: bool = Field(default=True, description="Emit when each table was changed, and how.")
+    include_named_queries: bool = Field(
+        default=False, description="Emit the named (saved) queries of the work groups as Query entities."
+    )
+    include_result_locations: bool = Field(
+        default=False,
+        description="Emit lineage from a SELECT to the S3 folder of its result, for what reads such results next.",
+    )
+    max_workers: int = Field(default=4, ge=1, le=32, description="Work groups whose history is read at a time.")
+    enable_stateful_time_window: bool = Field(
+        default=True,
+        description="With stateful ingestion and `incremental_lineage`: read from the API only what no earlier run has "
+        "read, work group by work group. With usage statistics, days (`bucket_duration`) are read whole.",
+    )
     catalogs: dict[str, CatalogPlatform] = Field(
         default_factory=dict,
         description="Platform of each further data catalog, by its name in Athena. "
@@ -114,6 +214,10 @@ class AthenaConfig(ConfigModel):
     @property
     def reads_history(self) -> bool:
         return self.enabled and self.include_query_history
+
+    @property
+    def reads_api(self) -> bool:
+        return self.reads_history and any(isinstance(log, AthenaApi) for log in self.query_logs)
 
     @field_validator("catalogs", mode="after")
     @classmethod
@@ -128,9 +232,21 @@ class AthenaConfig(ConfigModel):
     @model_validator(mode="after")
     def _no_idle_settings(self) -> Self:
         if not self.enabled:
-            _reject_unused(self, ("include_query_history", "work_group_pattern"), "athena.enabled is false")
+            named = ("include_query_history", "include_named_queries", "work_group_pattern")
+            _reject_unused(self, (*named, *_OF_ATHENA_HISTORY), "athena.enabled is false")
         elif not self.include_query_history:
-            _reject_unused(self, ("work_group_pattern",), "athena.include_query_history is false")
+            patterns = () if self.include_named_queries else ("work_group_pattern",)
+            _reject_unused(self, (*_OF_ATHENA_HISTORY, *patterns), "athena.include_query_history is false")
+        elif not self.reads_api:
+            of_api = ("max_workers", "enable_stateful_time_window")
+            _reject_unused(self, of_api, "athena.query_logs has none of type api")
+        return self
+
+    @model_validator(mode="after")
+    def _each_log_once(self) -> Self:
+        seen = [log.model_dump_json() for log in self.query_logs]
+        if len(set(seen)) < len(seen):
+            raise ValueError("query_logs: the same log is given twice")
         return self
 
 
@@ -182,6 +298,12 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         description="Platform instance behind an external schema of another database, by `database.schema` as here.",
     )
     query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
+    include_usage_statistics: bool = Field(
+        default=True,
+        description="Emit how often each table and column was queried, and by whom. Set to false where DataHub's "
+        "`redshift` source does.",
+    )
+    include_operational_stats: bool = Field(default=True, description="Emit when each table was changed, and how.")
     include_log_tables: bool = Field(
         default=True,
         description="Without work_group and cluster_identifier: emit a bare dataset (its name, and the columns that "
@@ -226,6 +348,9 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
             )
         else:
             _reject_unused(self, ("include_log_tables",), "the catalog is read")
+        if not self.query_logs:
+            unused = ("include_usage_statistics", "include_operational_stats")
+            _reject_unused(self, unused, f"{self.name} has no query_logs")
         if not self.reads_catalog and not self.query_logs:
             raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")
         return self
@@ -263,8 +388,15 @@ class AwsLineageConfig(
     )
     user_pattern: Pattern = Field(
         default_factory=_ALL,
-        description="Users whose statements count. Statements whose log does not name a user (Athena's) always count.",
+        description="Users whose statements count, by name or ARN. Statements whose log does not name a user (Athena's "
+        "API) always count.",
     )
+    user_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="DataHub user of who ran a statement: a regular expression over the whole name or ARN, and the "
+        "user (`\\1` is its first group). The first that matches counts. Default: the last part of an ARN.",
+    )
+    usage: UsageConfig = Field(default_factory=UsageConfig, description="How usage is told.")
     query_pattern: Pattern = Field(default_factory=_ALL, description="Statements that count, by their text.")
     include_catalog_metadata: bool = Field(
         default=True,
@@ -332,6 +464,16 @@ class AwsLineageConfig(
             connection = connection.model_copy(update=PATIENT_RETRIES)
         return {"endpoint_url": connection.aws_endpoint_url, "config": connection._aws_config()}
 
+    @field_validator("user_map", mode="after")
+    @classmethod
+    def _expressions(cls, users: dict[str, str]) -> dict[str, str]:
+        try:
+            for expression, user in users.items():
+                re.sub(f"(?:{expression})|", user, "")  # an empty match: whether the user's groups are there
+        except (re.error, IndexError) as e:
+            raise ValueError(f"{expression!r}: {user!r}: {e}") from e
+        return users
+
     @model_validator(mode="after")
     def _window_is_not_empty(self) -> Self:
         if self.start_time >= self.end_time:
@@ -367,7 +509,8 @@ class AwsLineageConfig(
 
     @model_validator(mode="after")
     def _something_to_read(self) -> Self:
-        if not (self.glue.enabled or self.athena.reads_history or self.redshift):
+        athena = self.athena.reads_history or (self.athena.enabled and self.athena.include_named_queries)
+        if not (self.glue.enabled or athena or self.redshift):
             raise ValueError("nothing to read: glue and athena are disabled and redshift is empty")
         return self
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from typing_extensions import assert_never
 
+from datahub_aws_lineage import athena_readers
 from datahub_aws_lineage.aws import (
-    athena,
     glue,
     redshift_audit_log,
     redshift_catalog,
@@ -20,6 +19,7 @@ from datahub_aws_lineage.aws import (
 )
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi
+from datahub_aws_lineage.checks import Check
 from datahub_aws_lineage.config import (
     AuditLog,
     AwsLineageConfig,
@@ -28,33 +28,8 @@ from datahub_aws_lineage.config import (
     RedshiftConfig,
     SystemViewsLog,
 )
-from datahub_aws_lineage.errors import AccessDeniedError, AwsLineageError, ConfigurationError, CredentialsError
+from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.readers import data_api_target, log_name
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that a run reads, and how to try it."""
-
-    name: str
-    attempt: Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`reason` is None where it works; `remedy` says what to change, where that is known."""
-
-    name: str
-    reason: str | None = None
-    remedy: str | None = None
-
-
-def try_one(check: Check) -> Finding:
-    try:
-        check.attempt()
-    except AwsLineageError as e:
-        return Finding(check.name, str(e), _remedy(e))
-    return Finding(check.name)
 
 
 def identity_check(clients: Clients) -> Check:
@@ -67,10 +42,7 @@ def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Ch
     if config.glue.enabled:
         yield Check("Glue databases", partial(glue.probe_databases, clients, config.glue.catalog_id))
         yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
-    if config.athena.reads_history:
-        yield Check("Athena work groups", partial(athena.probe_work_groups, clients))
-        allowed = config.athena.work_group_pattern.allowed
-        yield Check("Athena query history", partial(athena.probe_history, clients, allowed))
+    yield from athena_readers.checks(config, clients)
     for warehouse in config.redshift:
         yield from _warehouse_checks(warehouse, clients)
 
@@ -106,15 +78,3 @@ def _probe_history(api: RedshiftDataApi | None, warehouse: RedshiftConfig) -> No
     if api is None:
         raise ConfigurationError(f"{warehouse.name}: system_views need work_group or cluster_identifier")
     redshift_history.probe(api, warehouse.databases[0])
-
-
-def _remedy(e: AwsLineageError) -> str | None:
-    match e:
-        case AccessDeniedError() if ":" in e.permission:
-            return f"Allow the IAM action {e.permission} to this identity"
-        case AccessDeniedError():
-            return f"Grant the database user {e.permission}"
-        case CredentialsError():
-            return "Check aws_config, or the credentials of this machine"
-        case _:
-            return None

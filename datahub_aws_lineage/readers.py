@@ -9,7 +9,9 @@ from pathlib import Path
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.aws.athena import AthenaHistoryReader
+from datahub_aws_lineage import athena_readers
+from datahub_aws_lineage.athena_readers import AthenaReaders, may_execute
+from datahub_aws_lineage.aws.athena import Earlier
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
@@ -29,6 +31,7 @@ from datahub_aws_lineage.snapshot.replay import replaying_session
 @dataclass(frozen=True, slots=True)
 class History:
     """One query history: where it is read, for reports, and of which warehouse its names are (None: Athena).
+    Histories that are `joint` tell of the same queries.
 
     `open` makes its reader. Raises ConfigurationError or CredentialsError where that needs AWS and cannot have it.
     """
@@ -36,6 +39,7 @@ class History:
     label: str
     open: Callable[[], HistoryReader]
     warehouse: str | None = None
+    joint: bool = False
 
 
 def open_clients(config: AwsLineageConfig) -> Clients:
@@ -66,18 +70,21 @@ def data_api_target(warehouse: RedshiftConfig) -> Target | None:
 
 
 class Readers:
-    """The readers of one recipe over one set of clients.
-
-    What a recording is asked about is old: Athena's retention then counts from the end of the window.
-    """
+    """The readers of one recipe over one set of clients."""
 
     def __init__(
-        self, config: AwsLineageConfig, clients: Clients, diagnostics: Diagnostics, window: TimeWindow
+        self,
+        config: AwsLineageConfig,
+        clients: Clients,
+        diagnostics: Diagnostics,
+        window: TimeWindow,
+        earlier: Earlier | None = None,
     ) -> None:
         self._config = config
         self._clients = clients
         self._diagnostics = diagnostics
         self._window = window
+        self.athena = AthenaReaders(config, clients, diagnostics, window, earlier)
 
     def glue(self) -> GlueCatalogReader | None:
         if not self._config.glue.enabled:
@@ -102,8 +109,10 @@ class Readers:
         )
 
     def histories(self) -> Iterator[History]:
-        if self._config.athena.reads_history:
-            yield History("Athena query history", self._athena)
+        logs = self.athena.history_logs
+        for log in logs:
+            label = f"Athena {athena_readers.log_name(log)}"
+            yield History(label, partial(self.athena.history, log), joint=len(logs) > 1)
         for warehouse in self._config.redshift:
             for log in warehouse.query_logs:
                 label = f"{warehouse.name}: {log_name(log)}"
@@ -119,17 +128,15 @@ class Readers:
                 _exhaust(catalog.read_tables())
             if isinstance(catalog, RedshiftCatalogReader):
                 _exhaust(catalog.read_external_schemas())
+        executing: dict[str, None] = {}
         for history in self.histories():
-            _exhaust(history.open().read_queries())
-
-    def _athena(self) -> AthenaHistoryReader:
-        return AthenaHistoryReader(
-            self._clients,
-            self._diagnostics,
-            self._window,
-            work_group_allowed=self._config.athena.work_group_pattern.allowed,
-            as_of=self._window.end if self._config.snapshot else None,
-        )
+            for record in history.open().read_queries():
+                if may_execute(record):
+                    executing[str(record.work_group)] = None
+        _exhaust(self.athena.prepared_statements(list(executing)))
+        _exhaust(self.athena.named_queries())
+        if self._config.athena.reads_history:
+            _exhaust(self.athena.data_catalogs())
 
     def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig, diagnostics: Diagnostics) -> HistoryReader:
         match log:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.sessions import open_session
+from datahub_aws_lineage.checks import try_one
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
-from datahub_aws_lineage.connection_test import capability_checks, try_one
+from datahub_aws_lineage.connection_test import capability_checks
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.readers import Readers
 from datahub_aws_lineage.report import AwsLineageReport

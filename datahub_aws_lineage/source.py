@@ -13,7 +13,8 @@ from datahub.ingestion.source.state.stateful_ingestion_base import StatefulInges
 from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
 
 from datahub_aws_lineage.config import SOURCE_TYPE, AwsLineageConfig
-from datahub_aws_lineage.connection_test import Finding, capability_checks, identity_check, try_one
+from datahub_aws_lineage.checks import Finding, try_one
+from datahub_aws_lineage.connection_test import capability_checks, identity_check
 from datahub_aws_lineage.emit.stored import stored_in
 from datahub_aws_lineage.emit.work_units import WorkUnits, browse_paths
 from datahub_aws_lineage.errors import AwsLineageError

@@ -21,7 +21,8 @@ TEXT_LIMIT = 262_144
 class AthenaRecords:
     """Converts executions that lie within `window`; what is left out is counted.
 
-    `with_failed`: a statement that did not succeed gives a record that says so, for a log that does not know it.
+    `with_failed`: one that did not succeed, or whose text is hidden, gives a record all the same, for what another log
+    knows of it.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class AthenaRecords:
             self._diagnostics.skipped("filtered", "athena query", f"{query_id}: read the query history for this tool")
             return None
         if not text and not self._with_failed:
-            self._diagnostics.skipped("malformed", "athena query", f"{query_id}: no text")
+            self._diagnostics.skipped("hidden", "athena query", query_id)
             return None
         truncated = len(text.encode("utf-8", "surrogatepass")) >= TEXT_LIMIT
         if truncated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from typing_extensions import assert_never
@@ -77,16 +77,25 @@ class CatalogIndex:
     """Tables of the Data Catalog and of each warehouse. Order of adding does not matter.
 
     `warehouse` is the label that the recipe gives a warehouse; None where there is only one.
+
+    `data_catalogs` gives the further catalogs of Athena. It is asked once, when a statement first names one that is not
+    in `mapped`, whose names the recipe explains: most accounts have none, and need no permission to list them.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        data_catalogs: Callable[[], Iterable[DataCatalog]] = lambda: (),
+        mapped: Container[str] = (),
+    ) -> None:
         self.locations = LocationIndex()
         self._data_catalog: dict[tuple[str | None, TableName], CataloguedTable] = {}
         self._warehouses: dict[tuple[str | None, TableName], CataloguedTable] = {}
         self._database_links: dict[tuple[str, str], LinkTarget] = {}
         self._external: dict[tuple[str | None, str, str | None], ExternalSchema] = {}
         self._namespaces: dict[str, str | None] = {}
-        self._data_catalogs: dict[str, tuple[str, str | None]] = {}
+        self._list_data_catalogs = data_catalogs
+        self._mapped = mapped
+        self._data_catalogs: dict[str, tuple[str, str | None]] | None = None
         self._schemas: set[tuple[str | None, str, str]] = set()
         self._extents: dict[tuple[str | None, str, str | None], _Extent] = {}
         self._finds: dict[tuple[TableName, Dialect, str | None], Found] = {}
@@ -135,12 +144,6 @@ class CatalogIndex:
         """Says which warehouse of the recipe has this namespace id, so that datashares lead to its tables."""
         self._changed()
         self._namespaces[namespace] = warehouse
-
-    def add_data_catalog(self, catalog: DataCatalog) -> None:
-        """A further name under which Athena knows a Data Catalog: another account's, or an S3 Tables bucket."""
-        self._changed()
-        if catalog.catalog_id is not None:
-            self._data_catalogs[catalog.name] = _catalog_and_account(catalog.catalog_id)
 
     def mark_complete(
         self,
@@ -238,10 +241,21 @@ class CatalogIndex:
             return InSystem(name)
         if name.catalog == DATA_CATALOG or name.catalog.startswith(f"{S3_TABLES}/"):
             return self._home_in_data_catalog(name)
-        if name.catalog in self._data_catalogs:
-            catalog, catalog_id = self._data_catalogs[name.catalog]
-            return self._home_in_data_catalog(TableName(catalog, name.database, name.table), catalog_id)
-        return InFederatedCatalog(name)
+        registered = None if name.catalog in self._mapped else self._registered().get(name.catalog)
+        if registered is None:
+            return InFederatedCatalog(name)
+        catalog, catalog_id = registered
+        return self._home_in_data_catalog(TableName(catalog, name.database, name.table), catalog_id)
+
+    def _registered(self) -> Mapping[str, tuple[str, str | None]]:
+        """Other names under which Athena knows a Data Catalog: another account's, or an S3 Tables bucket."""
+        if self._data_catalogs is None:
+            self._data_catalogs = {
+                catalog.name: _catalog_and_account(catalog.catalog_id)
+                for catalog in self._list_data_catalogs()
+                if catalog.catalog_id is not None
+            }
+        return self._data_catalogs
 
     def _home_on_redshift(self, name: TableName, warehouse: str | None, chain: int) -> Home:
         if name.database in _SYSTEM_SCHEMAS:

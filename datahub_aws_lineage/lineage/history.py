@@ -16,7 +16,7 @@ from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver
 from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step, prepare
 from datahub_aws_lineage.lineage.settle import Settlement, UnknownTables
-from datahub_aws_lineage.model.catalog import DataCatalog, ExternalSchema, ExternalSchemaKind, Table
+from datahub_aws_lineage.model.catalog import ExternalSchema, ExternalSchemaKind, Table
 from datahub_aws_lineage.model.lineage import (
     CreateExternalSchema,
     DatasetLineage,
@@ -89,9 +89,6 @@ class History:
 
     def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         self._index.add_external_schema(schema, warehouse)
-
-    def add_data_catalog(self, catalog: DataCatalog) -> None:
-        self._index.add_data_catalog(catalog)
 
     def add_prepared(self, statement: PreparedStatement) -> None:
         """A prepared statement as its work group keeps it: what EXECUTE ran since it was last changed."""

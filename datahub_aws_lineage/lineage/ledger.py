@@ -65,8 +65,8 @@ _IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORE
 class Touched:
     """The datasets that a statement reads, temporary tables seen through, and writes, and their columns likewise.
 
-    `reads` and `columns_read` are those that it names itself, the columns of its conditions among them; `writes` is what
-    it puts something into, empties or takes away.
+    `reads` and `columns_read` are those that it names itself, the columns of its conditions among them; `writes` is
+    what it puts something into, empties or takes away.
     """
 
     datasets: set[Dataset]
