@@ -39,8 +39,9 @@ class DatedLogs:
         self._diagnostics = diagnostics
         self._bucket = bucket
         self._title = title
-        self._kind = f"{title[0].lower()}{title[1:]}"
-        self._denied = False
+        self._kind = title.lower()
+        self.denied = False
+        """Whether any log or folder was."""
 
     def days(self, parent: str, window: TimeWindow) -> Iterator[str]:
         """Day folders within the window: only the years, months and days that can hold its logs are listed.
@@ -82,9 +83,9 @@ class DatedLogs:
     def report_denial(self, path: str, error: AccessDeniedError) -> None:
         """Counts what is denied, a log or a folder of logs; says so once."""
         self._diagnostics.skipped("denied", self._kind, f"{path}: {error.permission}")
-        if not self._denied:
+        if not self.denied:
             self._diagnostics.warning(f"{self._title}s are denied", f"{error.permission}: {error}")
-        self._denied = True
+        self.denied = True
 
     def _numbered(self, parent: str, above: _Date, bounds: tuple[_Date, _Date]) -> list[tuple[_Date, str]]:
         """The numbered folders of `parent` (itself the year and month `above`) within `bounds`, in order."""
