@@ -10,8 +10,7 @@ from pathlib import Path
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.aws import athena, athena_file, athena_system_table
-from datahub_aws_lineage.aws import cloudtrail_lookup, cloudtrail_trail
+from datahub_aws_lineage.aws import athena, athena_file, athena_system_table, cloudtrail_lookup, cloudtrail_trail
 from datahub_aws_lineage.aws.athena import AthenaHistoryReader, Earlier
 from datahub_aws_lineage.aws.athena_catalogs import DataCatalogReader
 from datahub_aws_lineage.aws.athena_cloudtrail import CloudTrailHistoryReader, StartedReader
@@ -24,6 +23,7 @@ from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.cloudtrail_lookup import LookupEventsReader
 from datahub_aws_lineage.aws.cloudtrail_trail import TrailReader
 from datahub_aws_lineage.aws.pace import unpaced
+from datahub_aws_lineage.checks import Check
 from datahub_aws_lineage.config import (
     AthenaApi,
     AthenaFile,
@@ -33,7 +33,6 @@ from datahub_aws_lineage.config import (
     CloudTrailEvents,
     CloudTrailTrail,
 )
-from datahub_aws_lineage.checks import Check
 from datahub_aws_lineage.model.catalog import DataCatalog
 from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader
 from datahub_aws_lineage.model.queries import NamedQuery, PreparedStatement, QueryRecord, TimeWindow
@@ -44,8 +43,8 @@ _EXECUTE = re.compile(r"\bEXECUTE\b", re.IGNORECASE)
 class AthenaReaders:
     """The readers of one recipe over one set of clients.
 
-    `earlier` is what earlier runs have read of the API's history. What a recording is asked about is old: retention then
-    counts from the end of the window, and nothing is waited for.
+    `earlier` is what earlier runs have read of the API's history. What a recording is asked about is old: retention
+    then counts from the end of the window, and nothing is waited for.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class AthenaReaders:
     ) -> None:
         self._config = config.athena
         self._is_replay = config.snapshot is not None
+        self._is_offline = not config.glue.enabled and all(isinstance(log, AthenaFile) for log in self.history_logs)
         self._clients = clients
         self._diagnostics = diagnostics
         self._window = window
@@ -115,12 +115,14 @@ class AthenaReaders:
                 assert_never(log)
 
     def data_catalogs(self) -> Iterator[DataCatalog]:
-        """The further catalogs of Athena. Raises FatalError alone."""
-        yield from DataCatalogReader(self._clients, self._diagnostics).read_data_catalogs()
+        """The further catalogs of Athena; none where the recipe reads files alone. Raises FatalError alone."""
+        if not self._is_offline:
+            yield from DataCatalogReader(self._clients, self._diagnostics).read_data_catalogs()
 
     def prepared_statements(self, work_groups: Sequence[str]) -> Iterator[PreparedStatement]:
-        """What EXECUTE can run in some work groups. Raises FatalError alone."""
-        yield from self._saved.read_prepared(work_groups)
+        """What EXECUTE can run there; none where the recipe reads files alone. Raises FatalError alone."""
+        if work_groups and not self._is_offline:
+            yield from self._saved.read_prepared(work_groups)
 
     def named_queries(self) -> Iterator[NamedQuery]:
         """None unless the recipe asks for them. Raises FatalError alone."""

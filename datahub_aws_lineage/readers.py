@@ -109,10 +109,10 @@ class Readers:
         )
 
     def histories(self) -> Iterator[History]:
-        logs = self.athena.history_logs
-        for log in logs:
-            label = f"Athena {athena_readers.log_name(log)}"
-            yield History(label, partial(self.athena.history, log), joint=len(logs) > 1)
+        athena_logs = self.athena.history_logs
+        for athena_log in athena_logs:
+            name = f"Athena {athena_readers.log_name(athena_log)}"
+            yield History(name, partial(self.athena.history, athena_log), joint=len(athena_logs) > 1)
         for warehouse in self._config.redshift:
             for log in warehouse.query_logs:
                 label = f"{warehouse.name}: {log_name(log)}"
@@ -135,7 +135,7 @@ class Readers:
                     executing[str(record.work_group)] = None
         _exhaust(self.athena.prepared_statements(list(executing)))
         _exhaust(self.athena.named_queries())
-        if self._config.athena.reads_history:
+        if self.athena.history_logs:
             _exhaust(self.athena.data_catalogs())
 
     def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig, diagnostics: Diagnostics) -> HistoryReader:

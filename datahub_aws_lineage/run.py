@@ -9,7 +9,7 @@ from functools import cached_property
 
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
-from datahub_aws_lineage.chronology import Logged, in_time_order
+from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
 from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
@@ -21,13 +21,14 @@ from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
-from datahub_aws_lineage.model.catalog import Database, Table
+from datahub_aws_lineage.model.catalog import Database, DataCatalog, Table
 from datahub_aws_lineage.model.lineage import Statement, StatementLineage, Unresolved
 from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, well_formed
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.publication import Publication
+from datahub_aws_lineage.query_logs import QueryLogs
 from datahub_aws_lineage.readers import Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.sql import Repeats, analyze, fingerprint
@@ -46,12 +47,15 @@ class Run:
         clients: Clients,
         with_browse_paths: BrowsePaths,
         stored: Stored | None,
+        checkpoints: WorkGroupCheckpoints,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
         self._clients = clients
         self._diagnostics = report.diagnostics
-        self._readers = Readers(config, clients, self._diagnostics, open_window(config))
-        self._index = CatalogIndex()
+        self._checkpoints = checkpoints
+        self._earlier = checkpoints.earlier()
+        self._readers = Readers(config, clients, self._diagnostics, open_window(config), self._earlier)
+        self._index = CatalogIndex(self._data_catalogs, config.athena.catalogs)
         self._resolver = Resolver(self._index, _naming(config))
         self._history = History(
             self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
@@ -75,13 +79,14 @@ class Run:
             yield from self._warehouse(warehouse)
         with collected_seldom():
             with self._report.new_stage("Query histories"):
-                for logged in in_time_order(self._logged()):
-                    self._apply(logged)
+                self._read_histories()
             with self._report.new_stage("Views"):
                 for table, warehouse_name in self._views:
                     self._apply_view(table, warehouse_name)
             with self._report.new_stage("Lineage"):
                 yield from self._publication.work_units(self._history)
+        read, failed = self._readers.athena.work_groups_read, bool(self._report.failures)
+        self._checkpoints.keep(read, self._earlier, failed=failed)
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 
@@ -157,22 +162,19 @@ class Run:
 
     # ---- statements -------------------------------------------------------------------------------------------------
 
-    def _logged(self) -> Iterator[Logged]:
-        for history in self._readers.histories():
-            with self._part(history.label):
-                for record in history.open().read_queries():
-                    if self._counts(record):
-                        yield Logged(replace(record, text=mask_text(well_formed(record.text))), history.warehouse)
+    def _read_histories(self) -> None:
+        logs = QueryLogs(self._config, self._readers, self._diagnostics, self._part)
+        for number, (record, warehouse) in enumerate(logs.read()):
+            if number == 0:
+                self._add_prepared_statements(logs.executing_work_groups)
+            self._apply(record, warehouse)
 
-    def _counts(self, record: QueryRecord) -> bool:
-        users, texts = self._config.user_pattern, self._config.query_pattern
-        allowed = (record.actor is None or users.allowed(record.actor)) and texts.allowed(record.text)
-        if not allowed:
-            self._diagnostics.skipped("filtered", f"{record.context.dialect} query", record.query_id)
-        return allowed
+    def _add_prepared_statements(self, work_groups: list[str]) -> None:
+        with self._part("Athena prepared statements"):
+            for statement in self._readers.athena.prepared_statements(work_groups):
+                self._history.add_prepared(replace(statement, text=mask_text(well_formed(statement.text))))
 
-    def _apply(self, logged: Logged) -> None:
-        record, warehouse = logged
+    def _apply(self, record: QueryRecord, warehouse: str | None) -> None:
         session = self._history.session(record, warehouse)
         statements = self._statements(record, session)
         self._report.count_statements(record.context.dialect, statements)
@@ -197,6 +199,16 @@ class Run:
         self._history.apply_view(table, statements, warehouse)
         if all(isinstance(one.outcome, StatementLineage) and not one.outcome.gaps for one in statements):
             self._publication.note_understood_view(self._dataset(table, warehouse))
+
+    def _data_catalogs(self) -> Iterator[DataCatalog]:
+        """Asked for when a statement names a catalog that the recipe does not know."""
+        with self._part("Athena data catalogs"):
+            for catalog in self._readers.athena.data_catalogs():
+                if catalog.kind != "glue" and catalog.name not in self._config.athena.catalogs:
+                    kind = f"{catalog.connection_type or catalog.kind} connector"
+                    detail = f"{catalog.name}: a {kind}; its platform in athena.catalogs would link its tables"
+                    self._diagnostics.skipped("unsupported", "athena data catalog", detail)
+                yield catalog
 
     @contextmanager
     def _part(self, name: str) -> Iterator[None]:

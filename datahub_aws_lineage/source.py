@@ -12,8 +12,9 @@ from datahub.ingestion.api.workunit_processor import WorkunitProcessor
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionSourceBase
 from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
 
-from datahub_aws_lineage.config import SOURCE_TYPE, AwsLineageConfig
+from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.checks import Finding, try_one
+from datahub_aws_lineage.config import SOURCE_TYPE, AwsLineageConfig
 from datahub_aws_lineage.connection_test import capability_checks, identity_check
 from datahub_aws_lineage.emit.stored import stored_in
 from datahub_aws_lineage.emit.work_units import WorkUnits, browse_paths
@@ -43,6 +44,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
         super().__init__(config, ctx)  # type: ignore[arg-type]  # DataHub's own type variable is invariant
         self.config = config
         self.report: AwsLineageReport = AwsLineageReport()
+        self._checkpoints = WorkGroupCheckpoints(self.state_provider, config, ctx)
 
     def get_report(self) -> AwsLineageReport:
         return self.report
@@ -64,6 +66,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
                 open_clients(self.config),
                 browse_paths(self.report, self.ctx),
                 stored_in(self.ctx.graph),
+                self._checkpoints,
             )
         except AwsLineageError as e:
             self.report.diagnostics.failure("The account cannot be opened", str(e))

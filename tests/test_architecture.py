@@ -19,7 +19,10 @@ ROOT = Path(__file__).parent.parent / PACKAGE
 VALUES = {"model", "errors", "version"}
 STAGES = {"aws", "sql", "lineage", "emit", "snapshot"}
 EDGES = {"config", "report", "summary", "explanation", "chronology", "garbage"}
-WIRING = {"source", "run", "publication", "cli", "readers", "connection_test", "recorder"}
+WIRING = {"source", "run", "publication", "cli", "readers", "athena_readers", "query_logs", "checkpoints", "checks"} | {
+    "connection_test",
+    "recorder",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "model": set(),
@@ -41,8 +44,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "botocore": {"aws", "snapshot"},
     "mypy_boto3": {"aws", "snapshot"},  # stubs, one package a service; for type checking alone
     "sqlglot": {"sql"},
-    "datahub": {"emit", "source", "config", "report"},
-    "pydantic": {"config"},
+    "datahub": {"emit", "source", "config", "report", "checkpoints"},
+    "pydantic": {"config", "checkpoints"},
     "yaml": {"config"},  # DataHub reads recipes with it, and lets its errors through
     "typing_extensions": STAGES | EDGES | WIRING,  # assert_never and Self, which Python 3.10 lacks
 }

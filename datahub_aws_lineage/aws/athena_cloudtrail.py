@@ -49,14 +49,21 @@ class CloudTrailHistoryReader:
 
     def read_queries(self) -> Iterator[QueryRecord]:
         """Yields the records in the order of CloudTrail, each query once. Raises FatalError alone."""
-        seen: set[str] = set()
-        started = (one for one in self._started.read_started() if not (one.query_id in seen or seen.add(one.query_id)))
+        started = self._each_once()
         while batch := list(islice(started, PAGE)):
             executions = self._fetch(batch)
             for one in batch:
                 record = self._record(one, executions.get(one.query_id))
                 if record is not None:
                     yield record
+
+    def _each_once(self) -> Iterator[StartedQuery]:
+        """CloudTrail may deliver an event twice."""
+        seen: set[str] = set()
+        for started in self._started.read_started():
+            if started.query_id not in seen:
+                seen.add(started.query_id)
+                yield started
 
     def _fetch(self, batch: list[StartedQuery]) -> dict[str, QueryExecutionTypeDef]:
         if self._executions is None:
@@ -81,9 +88,7 @@ class CloudTrailHistoryReader:
         if execution is None:
             self._diagnostics.seen("athena queries whose end CloudTrail does not tell")
             execution = _execution(started)
-        return self._records.record(
-            execution, actor=started.principal, invoked_by=started.invoked_by, succeeded=None
-        )
+        return self._records.record(execution, actor=started.principal, invoked_by=started.invoked_by, succeeded=None)
 
 
 def _execution(started: StartedQuery) -> QueryExecutionTypeDef:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.checks import try_one
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
-from datahub_aws_lineage.connection_test import capability_checks, try_one
+from datahub_aws_lineage.connection_test import capability_checks
 from datahub_aws_lineage.model.catalog import Table
 from datahub_aws_lineage.model.lineage import StatementLineage
 from datahub_aws_lineage.model.names import S3Location, StatementTable

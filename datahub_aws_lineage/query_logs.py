@@ -1,0 +1,69 @@
+"""All query histories of a recipe as one log: each query once, what counts, without secrets, in time order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from itertools import groupby
+
+from datahub_aws_lineage.athena_readers import may_execute
+from datahub_aws_lineage.chronology import Logged, each_once, in_time_order
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.model.ports import Diagnostics
+from datahub_aws_lineage.model.queries import QueryRecord, well_formed
+from datahub_aws_lineage.model.secrets import mask_text
+from datahub_aws_lineage.readers import History, Readers
+
+
+class QueryLogs:
+    """Reads every history to its end before it gives the first record.
+
+    `part` is the context of one history: what ends it there is reported, and the others go on.
+    """
+
+    def __init__(
+        self,
+        config: AwsLineageConfig,
+        readers: Readers,
+        diagnostics: Diagnostics,
+        part: Callable[[str], AbstractContextManager[None]],
+    ) -> None:
+        self._config = config
+        self._readers = readers
+        self._diagnostics = diagnostics
+        self._part = part
+        self._executing: dict[str, None] = {}
+
+    @property
+    def executing_work_groups(self) -> list[str]:
+        """Work groups of Athena with a statement that may be an EXECUTE; known once a record has been given."""
+        return list(self._executing)
+
+    def read(self) -> Iterator[Logged]:
+        return in_time_order(self._logged())
+
+    def _logged(self) -> Iterator[Logged]:
+        for (joint, warehouse), histories in groupby(self._readers.histories(), lambda one: (one.joint, one.warehouse)):
+            records = self._records(histories)
+            for record in each_once(records) if joint else records:
+                if self._counts(record):
+                    if may_execute(record):
+                        self._executing[str(record.work_group)] = None
+                    yield Logged(replace(record, text=mask_text(well_formed(record.text))), warehouse)
+
+    def _records(self, histories: Iterable[History]) -> Iterator[QueryRecord]:
+        for history in histories:
+            with self._part(history.label):
+                yield from history.open().read_queries()
+
+    def _counts(self, record: QueryRecord) -> bool:
+        if not record.text and record.session is None:
+            if record.succeeded is not False:
+                self._diagnostics.skipped("hidden", f"{record.context.dialect} query", record.query_id)
+            return False
+        users, texts = self._config.user_pattern, self._config.query_pattern
+        allowed = (record.actor is None or users.allowed(record.actor)) and texts.allowed(record.text)
+        if not allowed:
+            self._diagnostics.skipped("filtered", f"{record.context.dialect} query", record.query_id)
+        return allowed
