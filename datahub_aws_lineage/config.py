@@ -15,6 +15,7 @@ from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageC
 from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
+from datahub.ingestion.source.usage.usage_common import BaseUsageConfig
 from pydantic import (
     AfterValidator,
     Field,
@@ -452,6 +453,21 @@ class AwsLineageConfig(
             {"start_time", "end_time"}
         )
         return config
+
+    @property
+    def usage_config(self) -> BaseUsageConfig:
+        """For DataHub's own aggregator of usage."""
+        return BaseUsageConfig(
+            start_time=self.start_time,
+            end_time=self.end_time,
+            bucket_duration=self.bucket_duration,
+            **self.usage.model_dump(),
+        )
+
+    def tells_of(self, dialect: str, warehouse: str | None) -> AthenaConfig | RedshiftConfig:
+        """The part of the recipe that says what is told of statements of Athena, or of a warehouse by its name."""
+        named = [one for one in self.redshift if one.name == warehouse] if dialect == "redshift" else []
+        return named[0] if named else self.athena
 
     def credentials_expiry(self) -> datetime | None:
         """When the credentials of an assumed role end; None where boto3 renews them by itself."""

@@ -12,13 +12,16 @@ from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 from datahub_aws_lineage.emit.urns import dataset_urn, is_accepted
+from datahub_aws_lineage.emit.usage import Usage
+from datahub_aws_lineage.emit.users import Users
 from datahub_aws_lineage.emit.work_units import WorkUnits, described, lineage_unit, mentioned
 from datahub_aws_lineage.errors import RetriableError
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.query_log import dataset_order
 from datahub_aws_lineage.model.catalog import Table
-from datahub_aws_lineage.model.lineage import DatasetLineage
+from datahub_aws_lineage.model.lineage import DatasetLineage, RanStatement
 from datahub_aws_lineage.model.names import Dataset
+from datahub_aws_lineage.model.queries import NamedQuery
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.sql import mask_literals
 
@@ -32,8 +35,18 @@ class Publication:
         self._stored = stored
         self._diagnostics = report.diagnostics
         self._schemas = SchemaIndex(self._diagnostics)
+        self._users = Users(config.user_map)
+        self._usage = Usage(
+            config.usage_config,
+            env=config.env,
+            users=self._users,
+            schemas=self._schemas,
+            query_text=config.query_text,
+            mask=mask_literals,
+        )
         self._described: set[Dataset] = set()
         self._understood_views: set[Dataset] = set()
+        self._named_queries: list[tuple[NamedQuery, tuple[Dataset, ...]]] = []
         self._acceptance: dict[Dataset, bool] = {}
         self._datahub_is_silent = False
 
@@ -48,12 +61,24 @@ class Publication:
         """Says that the lineage of a view is all that its definition says."""
         self._understood_views.add(view)
 
+    def add_run(self, run: RanStatement) -> None:
+        """Takes a statement that ran, as far as the recipe asks for usage and operations of where it ran."""
+        tells = self._config.tells_of(run.dialect, run.warehouse)
+        if tells.include_usage_statistics:
+            self._usage.add_use(run)
+        if tells.include_operational_stats:
+            self._usage.add_change(run)
+
+    def add_named_query(self, query: NamedQuery, subjects: tuple[Dataset, ...]) -> None:
+        self._named_queries.append((query, subjects))
+
     def work_units(self, history: History) -> WorkUnits:
         lineages = list(self._accepted(history.lineages()))
         self._schemas.learn(lineages)
         yield from self._open_datasets(lineages)
         yield from self._lineages(lineages)
         yield from self._queries(history)
+        yield from self._usage.dataset_units(lambda dataset: self._tells_usage_of(dataset, history))
 
     def _lineages(self, lineages: Iterable[DatasetLineage]) -> WorkUnits:
         builder = UpstreamBuilder(
@@ -62,6 +87,7 @@ class Publication:
             query_text=self._config.query_text,
             mask=mask_literals,
             include_column_lineage=self._config.include_column_lineage,
+            users=self._users,
         )
         for lineage in lineages:
             proposal = builder.proposal(lineage)
@@ -81,9 +107,20 @@ class Publication:
             diagnostics=self._diagnostics,
             query_text=self._config.query_text,
             mask=mask_literals,
+            users=self._users,
         )
         for query in history.queries():
             yield from described(builder.proposals(query))
+            if self._config.query_text != "none":
+                yield from described(self._usage.query_proposals(query.query_id))
+        for named, subjects in self._named_queries:
+            accepted = [dataset for dataset in subjects if self._is_accepted(dataset) and history.stays(dataset)]
+            yield from described(builder.named_query_proposals(named, accepted, self._config.end_time))
+
+    def _tells_usage_of(self, dataset: Dataset, history: History) -> bool:
+        """Tables of this account's own engines: how others are used, their own sources know better."""
+        own = {self._config.glue.platform, "iceberg", "redshift"}
+        return dataset.platform in own and self._is_accepted(dataset) and history.stays(dataset)
 
     # ---- names that DataHub refuses ---------------------------------------------------------------------------------
 

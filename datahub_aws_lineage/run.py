@@ -23,9 +23,9 @@ from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, DataCatalog, Table
 from datahub_aws_lineage.model.lineage import Statement, StatementLineage, Unresolved
-from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, TableName
 from datahub_aws_lineage.model.ports import CatalogReader
-from datahub_aws_lineage.model.queries import QueryRecord, SqlContext, well_formed
+from datahub_aws_lineage.model.queries import NamedQuery, QueryRecord, SqlContext, well_formed
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.query_logs import QueryLogs
@@ -57,11 +57,15 @@ class Run:
         self._readers = Readers(config, clients, self._diagnostics, open_window(config), self._earlier)
         self._index = CatalogIndex(self._data_catalogs, config.athena.catalogs)
         self._resolver = Resolver(self._index, _naming(config))
+        self._publication = Publication(config, report, stored)
         self._history = History(
-            self._resolver, self._diagnostics, fingerprint, storage_lineage=config.glue.include_storage_lineage
+            self._resolver,
+            self._diagnostics,
+            fingerprint,
+            storage_lineage=config.glue.include_storage_lineage,
+            on_run=self._publication.add_run,
         )
         self._repeats = Repeats()
-        self._publication = Publication(config, report, stored)
         self._views: list[tuple[Table, str | None]] = []
 
     @cached_property
@@ -83,6 +87,9 @@ class Run:
             with self._report.new_stage("Views"):
                 for table, warehouse_name in self._views:
                     self._apply_view(table, warehouse_name)
+            with self._part("Athena named queries"):
+                for query in self._readers.athena.named_queries():
+                    self._apply_named_query(query)
             with self._report.new_stage("Lineage"):
                 yield from self._publication.work_units(self._history)
         read, failed = self._readers.athena.work_groups_read, bool(self._report.failures)
@@ -185,7 +192,15 @@ class Run:
             return ()
         if record.truncated:
             return (_cut(record),)
-        return self._repeats.analyze(record.text, session.context, session, session.prepared)
+        statements = self._repeats.analyze(record.text, session.context, session, session.prepared)
+        if self._config.athena.include_result_locations and record.result_location is not None:
+            return tuple(_with_result(statement, record.result_location) for statement in statements)
+        return statements
+
+    def _apply_named_query(self, query: NamedQuery) -> None:
+        query = replace(query, text=mask_text(well_formed(query.text)))
+        statements = analyze(query.text, query.context, self._index.schemas("athena"))
+        self._publication.add_named_query(query, self._history.subjects(statements, "athena"))
 
     def _apply_view(self, table: Table, warehouse: str | None) -> None:
         if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):
@@ -228,7 +243,8 @@ def _naming(config: AwsLineageConfig) -> Naming:
         glue_instances=config.glue.platform_instance_map,
         redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
         athena_catalogs={
-            name: (catalog.platform, catalog.platform_instance) for name, catalog in config.athena.catalogs.items()
+            name: (catalog.platform, catalog.platform_instance, catalog.database)
+            for name, catalog in config.athena.catalogs.items()
         },
         external_instances={
             schema.lower(): instance
@@ -246,6 +262,14 @@ def _without_secrets(table: Table) -> Table:
         original = mask_text(well_formed(view.original)) if view.original else None
         view = replace(view, sql=mask_text(well_formed(view.sql)), original=original)
     return replace(table, parameters=parameters, view=view)
+
+
+def _with_result(statement: Statement, location: str) -> Statement:
+    """A SELECT as what it is where its result is read next: an UNLOAD to the result's location."""
+    selects = statement.kind in {"select", "execute"} and statement.output is None
+    if not selects or not isinstance(statement.outcome, StatementLineage):
+        return statement
+    return replace(statement, kind="unload", output=S3Location(location))
 
 
 def _cut(record: QueryRecord) -> Statement:

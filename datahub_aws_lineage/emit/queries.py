@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -21,10 +21,12 @@ from datahub.metadata.schema_classes import (
 )
 
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
-from datahub_aws_lineage.emit.urns import dataset_urn, field_urn, platform_urn, query_urn, user_urn
+from datahub_aws_lineage.emit.urns import dataset_urn, field_urn, platform_urn, query_urn
+from datahub_aws_lineage.emit.users import Users
 from datahub_aws_lineage.model.lineage import Query
-from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.model.names import Dataset, Dialect
 from datahub_aws_lineage.model.ports import Diagnostics
+from datahub_aws_lineage.model.queries import NamedQuery
 
 QueryText: TypeAlias = Literal["full", "masked", "none"]
 """What is told of the SQL text. `none`: no Query entities, no references to them and no expressions on edges."""
@@ -40,9 +42,17 @@ class QueryBuilder:
     """Builds Query entities as DataHub's own SQL aggregator does: text, subjects, and the platform it ran on."""
 
     def __init__(
-        self, *, env: str, schemas: SchemaIndex, diagnostics: Diagnostics, query_text: QueryText, mask: Mask
+        self,
+        *,
+        env: str,
+        schemas: SchemaIndex,
+        diagnostics: Diagnostics,
+        query_text: QueryText,
+        mask: Mask,
+        users: Users | None = None,
     ) -> None:
         self._env = env
+        self._users = users or Users()
         self._schemas = schemas
         self._diagnostics = diagnostics
         self._query_text = query_text
@@ -61,13 +71,43 @@ class QueryBuilder:
             ],
         )
 
+    def named_query_proposals(
+        self, query: NamedQuery, subjects: Sequence[Dataset], at: datetime
+    ) -> Iterator[MetadataChangeProposalWrapper]:
+        """A query that somebody saved, under its own id. Athena does not say by whom, or when: `at` stands there."""
+        if self._query_text == "none":
+            return
+        text = self._mask(query.text, "athena") if self._query_text == "masked" else query.text
+        stamp = audit_stamp(at, self._users.urn(None))
+        yield from MetadataChangeProposalWrapper.construct_many(
+            entityUrn=query_urn(f"athena-named-query-{query.query_id}"),
+            aspects=[
+                QueryPropertiesClass(
+                    statement=QueryStatementClass(
+                        value=cut_statement(text, MAX_STATEMENT_BYTES), language=QueryLanguageClass.SQL
+                    ),
+                    source=QuerySourceClass.MANUAL,
+                    name=query.name,
+                    description=query.description,
+                    created=stamp,
+                    lastModified=stamp,
+                    customProperties={"work_group": query.work_group},
+                ),
+                QuerySubjectsClass(
+                    subjects=[QuerySubjectClass(entity=dataset_urn(dataset, self._env)) for dataset in subjects]
+                ),
+                DataPlatformInstanceClass(platform=platform_urn("athena")),
+            ],
+        )
+
     def _properties(self, query: Query) -> QueryPropertiesClass:
+        user = self._users.urn(query.actor)
         return QueryPropertiesClass(
             statement=QueryStatementClass(value=self._statement(query), language=QueryLanguageClass.SQL),
             source=QuerySourceClass.SYSTEM,
-            created=audit_stamp(query.first_seen, query.actor),
-            lastModified=audit_stamp(query.last_seen, query.actor),
-            customProperties={"runs": str(query.runs)},
+            created=audit_stamp(query.first_seen, user),
+            lastModified=audit_stamp(query.last_seen, user),
+            customProperties=dict(_custom_properties(query)),
         )
 
     def _statement(self, query: Query) -> str:
@@ -90,8 +130,21 @@ class QueryBuilder:
             yield from fields
 
 
-def audit_stamp(moment: datetime, actor: str | None) -> AuditStampClass:
-    return AuditStampClass(time=make_ts_millis(moment), actor=user_urn(actor))
+def audit_stamp(moment: datetime, user: str) -> AuditStampClass:
+    return AuditStampClass(time=make_ts_millis(moment), actor=user)
+
+
+def _custom_properties(query: Query) -> Iterator[tuple[str, str]]:
+    """Sums over all runs, and where and through which service the query ran last."""
+    yield "runs", str(query.runs)
+    if query.bytes_scanned is not None:
+        yield "data_scanned_in_bytes", str(query.bytes_scanned)
+    if query.milliseconds is not None:
+        yield "execution_time_in_millis", str(query.milliseconds)
+    if query.work_group is not None:
+        yield "work_group", query.work_group
+    if query.invoked_by is not None:
+        yield "invoked_by", query.invoked_by
 
 
 def cut_statement(text: str, limit: int) -> str:

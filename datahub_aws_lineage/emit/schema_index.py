@@ -92,6 +92,10 @@ class SchemaIndex:
             self._diagnostics.unresolved("column", f"{dataset} has no column {path}")
         return None
 
+    def known_path(self, dataset: Dataset, path: str) -> str | None:
+        """As `field_path`, of what a catalog knows; that something is missing is not reported."""
+        return self._known_path(dataset, path)
+
     def fields_of_same_data(self, dataset: Dataset) -> list[SchemaFieldClass]:
         """The fields of an open dataset, as far as a table with the same data has them; none for any other dataset."""
         fields: dict[str, SchemaFieldClass] = {}

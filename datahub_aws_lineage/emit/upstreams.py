@@ -34,6 +34,7 @@ from typing_extensions import assert_never
 from datahub_aws_lineage.emit.queries import Mask, QueryText, audit_stamp
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.urns import dataset_urn, field_urn, query_urn
+from datahub_aws_lineage.emit.users import Users
 from datahub_aws_lineage.model.lineage import (
     DIRECT_SUBTYPES,
     ColumnEdge,
@@ -61,7 +62,9 @@ class UpstreamBuilder:
         query_text: QueryText,
         mask: Mask,
         include_column_lineage: bool = True,
+        users: Users | None = None,
     ) -> None:
+        self._users = users or Users()
         self._env = env
         self._schemas = schemas
         self._query_text = query_text
@@ -88,7 +91,7 @@ class UpstreamBuilder:
             query=self._query(edge.query),
         )
         if edge.last_seen is not None:
-            upstream.auditStamp = audit_stamp(edge.last_seen, edge.actor)
+            upstream.auditStamp = audit_stamp(edge.last_seen, self._users.urn(edge.actor))
         return upstream
 
     def _fine_grained(self, lineage: DatasetLineage, downstream: str) -> Iterator[FineGrainedLineageClass]:

@@ -155,6 +155,19 @@ class History:
         _, settlement = self._finish()
         return settlement.stays_as_output(dataset)
 
+    def subjects(
+        self, statements: Sequence[Statement], dialect: Dialect, warehouse: str | None = None
+    ) -> tuple[Dataset, ...]:
+        """The datasets that some statements read and write, had they run."""
+        found: set[Dataset] = set()
+        for statement in statements:
+            inputs = statement.outcome.inputs if isinstance(statement.outcome, StatementLineage) else ()
+            for table in (*inputs, statement.output):
+                resolved = self._ledger.resolve(table, dialect, warehouse) if table is not None else None
+                if resolved is not None:
+                    found.add(resolved.dataset)
+        return tuple(sorted(found, key=dataset_order))
+
     def queries(self) -> Iterator[Query]:
         """By id: statements that read or wrote at least one dataset that stays."""
         _, settlement = self._finish()

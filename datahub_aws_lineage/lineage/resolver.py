@@ -85,8 +85,8 @@ class Naming:
     `data_catalog_platform` is `glue`, or `athena` where DataHub's source of that name describes the tables.
     `glue_instance` is the instance of the Data Catalog, `glue_instances` those of other owners by account id.
     `redshift_instances` go by the warehouse's label, `namespace_instances` by a datashare producer's namespace id.
-    `athena_catalogs` gives platform and instance of a further Athena catalog. `external_instances` gives the instance
-    of a federated external schema by `database.schema` as Redshift calls it.
+    `athena_catalogs` gives platform, instance and database of a further Athena catalog. `external_instances` gives the
+    instance of a federated external schema by `database.schema` as Redshift calls it.
     """
 
     data_catalog_platform: Platform = "glue"
@@ -94,7 +94,7 @@ class Naming:
     glue_instances: Mapping[str, str | None] = field(default_factory=dict)
     redshift_instances: Mapping[str | None, str | None] = field(default_factory=dict)
     namespace_instances: Mapping[str, str | None] = field(default_factory=dict)
-    athena_catalogs: Mapping[str, tuple[Platform, str | None]] = field(default_factory=dict)
+    athena_catalogs: Mapping[str, tuple[Platform, str | None, str | None]] = field(default_factory=dict)
     external_instances: Mapping[str, str | None] = field(default_factory=dict)
     s3_instance: str | None = None
     s3_tables_platform: Literal["iceberg", "glue"] = "iceberg"
@@ -193,8 +193,9 @@ class Resolver:
         target = self._athena_catalogs.get(home.name.catalog)
         if target is None:
             return Dataset("athena", str(home.name))
-        platform, instance = target
-        return Dataset(platform, f"{home.name.database}.{home.name.table}", instance)
+        platform, instance, database = target
+        parts = (database, home.name.database, home.name.table)
+        return Dataset(platform, ".".join(filter(None, parts)), instance)
 
     def _behind_external_schema(self, home: BehindExternalSchema, found: Found) -> Resolution:
         parts = _parts_of(home.kind, home)

@@ -68,6 +68,11 @@ class QueryRecord:
         return int(scanned) if scanned.isdigit() else None
 
     @property
+    def result_location(self) -> str | None:
+        """Where Athena puts the result of a SELECT, a file of its own."""
+        return self.statistics.get("OutputLocation")
+
+    @property
     def milliseconds(self) -> int | None:
         """From submission to the end, as Athena measures it, else as the times of the log say."""
         total = self.statistics.get("TotalExecutionTimeInMillis", "")

@@ -451,7 +451,9 @@ class TestUnknownTablesPolicy:
         assert story.edges == {"redshift:dev.public.t": {"redshift:dev.public.src"}}
 
     def test_other_platforms_are_never_read_to_their_end(self) -> None:
-        story = Story(known={"awsdatacatalog.sales.t": "x"}, naming=Naming(athena_catalogs={"crm": ("mysql", "Crm")}))
+        story = Story(
+            known={"awsdatacatalog.sales.t": "x"}, naming=Naming(athena_catalogs={"crm": ("mysql", "Crm", None)})
+        )
         story.athena(insert("awsdatacatalog.sales.t", {"x": "crm.db.people:name"}))
         assert story.edges == {"glue:sales.t": {"mysql:Crm.db.people"}}
 

@@ -72,7 +72,7 @@ class TestAthena:
         assert (found.dataset, found.known, found.complete) == (Dataset("athena", "lambda_catalog.db.t"), False, False)
 
     def test_a_connector_with_an_entry_is_its_platform(self, index: CatalogIndex) -> None:
-        naming = Naming(athena_catalogs={"Lambda_Catalog": ("mysql", "Shop")})
+        naming = Naming(athena_catalogs={"Lambda_Catalog": ("mysql", "Shop", None)})
         assert resolved(Resolver(index, naming), "lambda_catalog.db.t").dataset == Dataset("mysql", "db.t", "Shop")
 
     def test_s3_tables(self, index: CatalogIndex) -> None:
