@@ -15,7 +15,7 @@ from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
 from datahub_aws_lineage.emit.stored import Stored
 from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
-from datahub_aws_lineage.errors import AwsLineageError
+from datahub_aws_lineage.errors import AwsLineageError, SnapshotError
 from datahub_aws_lineage.garbage import collected_seldom
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
@@ -177,7 +177,7 @@ class Run:
             self._apply(record, warehouse)
 
     def _add_prepared_statements(self, work_groups: list[str]) -> None:
-        with self._part("Athena prepared statements"):
+        with self._added_part("Athena prepared statements"):
             for statement in self._readers.athena.prepared_statements(work_groups):
                 self._history.add_prepared(replace(statement, text=mask_text(well_formed(statement.text))))
 
@@ -217,7 +217,7 @@ class Run:
 
     def _data_catalogs(self) -> Iterator[DataCatalog]:
         """Asked for when a statement names a catalog that the recipe does not know."""
-        with self._part("Athena data catalogs"):
+        with self._added_part("Athena data catalogs"):
             for catalog in self._readers.athena.data_catalogs():
                 if catalog.kind != "glue" and catalog.name not in self._config.athena.catalogs:
                     kind = f"{catalog.connection_type or catalog.kind} connector"
@@ -233,6 +233,15 @@ class Run:
                 yield
             except AwsLineageError as e:
                 self._diagnostics.failure("A part of the account could not be read", f"{name}: {e}")
+
+    @contextmanager
+    def _added_part(self, name: str) -> Iterator[None]:
+        """A part that only adds to others, and that a recording of an earlier version may lack."""
+        with self._part(name):
+            try:
+                yield
+            except SnapshotError as e:
+                self._diagnostics.warning("The recording lacks a part of the account", f"{name}: {e}")
 
 
 def _naming(config: AwsLineageConfig) -> Naming:

@@ -49,8 +49,6 @@ _OPERATIONS: dict[StatementKind, str] = {
 }
 """As DataHub's SQL parser ranks them (`QueryType.to_operation_type`); the statement's own kind is a property beside."""
 
-_Bucketed = tuple[str, datetime]
-
 
 @dataclass(slots=True)
 class _QueryUse:
@@ -137,10 +135,17 @@ class Usage:
 
     def dataset_units(self, is_ours: Callable[[Dataset], bool]) -> WorkUnits:
         """Usage statistics and operations of datasets, which other sources may describe."""
+        ours: dict[str, bool] = {}
+
+        def urn(dataset: Dataset) -> str:
+            made = dataset_urn(dataset, self._env)
+            ours[made] = is_ours(dataset)
+            return made
+
         if self._datasets is not None:
             with closing(self._datasets) as aggregator:
-                for unit in aggregator.generate_workunits(lambda one: self._urn(one, is_ours), lambda user: user):
-                    if unit.get_urn():
+                for unit in aggregator.generate_workunits(urn, str):
+                    if ours[unit.get_urn()]:
                         unit.is_primary_source = False
                         yield unit
         yield from mentioned(self._operations(is_ours))
@@ -195,6 +200,3 @@ class Usage:
 
     def _bucket(self, moment: datetime) -> datetime:
         return get_time_bucket(moment, BucketDuration(self._config.bucket_duration))
-
-    def _urn(self, dataset: Dataset, is_ours: Callable[[Dataset], bool]) -> str:
-        return dataset_urn(dataset, self._env) if is_ours(dataset) else ""

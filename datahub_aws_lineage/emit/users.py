@@ -28,7 +28,7 @@ class Users:
     Of a role's session, the session's name counts, which is the person's where people log in; where a machine made it
     up (an instance id, a number), the role's.
 
-    >>> users = Users({r"arn:aws:iam::\\\\d+:user/svc-(.*)": r"\\\\1-bot"})
+    >>> users = Users({r"arn:aws:iam::\\d+:user/svc-(.*)": r"\\1-bot"})
     >>> users.urn("arn:aws:iam::111122223333:user/svc-dbt")
     'urn:li:corpuser:dbt-bot'
     >>> users.urn("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Analyst_0a1b/alice@example.com")

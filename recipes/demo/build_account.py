@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from answers.athena import Athena
+from answers.cloudtrail import CloudTrail
 from answers.company import Account
 from answers.glue import Glue
 from answers.objects import S3, Sts
@@ -40,8 +41,10 @@ def main(arguments: list[str]) -> None:
 def record(folder: Path) -> None:
     """Records everything that the recipe reads, and what testing its connection asks. Raises what a check raises."""
     account = Account.read(HERE / "company")
+    athena = Athena(account)
     services: dict[str, Service] = {
-        "athena": Athena(account),
+        "athena": athena,
+        "cloudtrail": CloudTrail(account, athena),
         "glue": Glue(account),
         "redshift-data": RedshiftData(account),
         "s3": S3(account),
@@ -55,7 +58,7 @@ def record(folder: Path) -> None:
         read_all(config, clients)
         for check in capability_checks(config, clients):
             # The others ask for the beginning of what is read above, which replay finds there.
-            if check.name.startswith("Redshift"):
+            if check.name.startswith(("Redshift", "Athena CloudTrail")):
                 check.attempt()
 
 

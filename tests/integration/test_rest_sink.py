@@ -137,9 +137,11 @@ def test_beside_datahubs_own_sources_only_lineage_and_queries_are_told(
     for proposal in service.proposals:
         entities.setdefault(str(proposal.entityType), set()).add(str(proposal.aspectName))
     assert entities == {
-        "dataset": {"upstreamLineage"},
-        "query": {"queryProperties", "querySubjects", "dataPlatformInstance", "status"},
+        "dataset": {"upstreamLineage", "datasetUsageStatistics", "operation", "datasetProperties"},
+        "query": {"queryProperties", "querySubjects", "queryUsageStatistics", "dataPlatformInstance", "status"},
     }
+    properties = [one for one in service.proposals if one.aspectName == "datasetProperties"]
+    assert {str(one.changeType) for one in properties} == {"PATCH"}, "DataHub adds when an operation changed it"
     assert service.refused == []
 
 

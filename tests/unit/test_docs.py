@@ -18,6 +18,12 @@ from readme import README, check_block, fenced
 from datahub_aws_lineage import config as models
 from datahub_aws_lineage.aws import (
     athena,
+    athena_catalogs,
+    athena_file,
+    athena_saved,
+    athena_system_table,
+    cloudtrail_lookup,
+    cloudtrail_trail,
     glue,
     redshift_audit_log,
     redshift_catalog,
@@ -45,7 +51,9 @@ def test_each_recipe_is_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_there_is_a_recipe_for_each_way_of_use() -> None:
     names = {path.stem for path in RECIPES}
-    assert names == {"demo", "glue_and_athena", "redshift", "whole_account", "several_accounts", "coexist"}
+    assert names == {"demo", "glue_and_athena", "redshift", "whole_account", "several_accounts", "coexist"} | {
+        "athena_with_users"
+    }
 
 
 def test_the_recipe_of_the_readme_is_valid(tmp_path: Path) -> None:
@@ -82,6 +90,10 @@ def policy() -> dict[str, Any]:
         "Statement": [
             statement("GlueCatalog", *glue.PERMISSIONS),
             statement("AthenaHistory", *athena.PERMISSIONS),
+            statement("AthenaNames", *athena_catalogs.PERMISSIONS, *athena_saved.PREPARED_PERMISSIONS),
+            statement("AthenaNamedQueries", *athena_saved.NAMED_PERMISSIONS),
+            statement("AthenaSystemTable", *athena_system_table.PERMISSIONS),
+            statement("CloudTrail", *cloudtrail_lookup.PERMISSIONS, *cloudtrail_trail.PERMISSIONS),
             statement("RedshiftDataApi", *data_api),
             statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
             statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS),
@@ -91,14 +103,14 @@ def policy() -> dict[str, Any]:
 
 def test_the_policy_is_what_the_readers_need() -> None:
     check_block("policy", "end of the policy", fenced("json", _compact(policy())))
-    assert redshift_file.PERMISSIONS == ()
+    assert redshift_file.PERMISSIONS == athena_file.PERMISSIONS == ()
 
 
 def test_the_policy_names_actions_that_exist() -> None:
-    """Operations of botocore's own models, but for one that IAM names otherwise."""
+    """Operations of botocore's own models, but for two that IAM names otherwise."""
     session = botocore.session.Session()
     actions = {action for statement in policy()["Statement"] for action in statement["Action"]}
-    for action in actions - {"s3:ListBucket"}:
+    for action in actions - {"s3:ListBucket", "s3tables:GetTableData"}:
         service, _, operation = action.partition(":")
         assert operation in session.get_service_model(service).operation_names
 
@@ -115,6 +127,12 @@ SECTIONS = {
     "glue": models.GlueConfig,
     "athena": models.AthenaConfig,
     "athena.catalogs.NAME": models.CatalogPlatform,
+    "athena.query_logs[] type api": models.AthenaApi,
+    "athena.query_logs[] type system_table": models.AthenaSystemTable,
+    "athena.query_logs[] type cloudtrail_events": models.CloudTrailEvents,
+    "athena.query_logs[] type cloudtrail_trail": models.CloudTrailTrail,
+    "athena.query_logs[] type file": models.AthenaFile,
+    "usage": models.UsageConfig,
     "redshift[]": models.RedshiftConfig,
     "redshift[].query_logs[] type system_views": models.SystemViewsLog,
     "redshift[].query_logs[] type audit_log": models.AuditLog,
@@ -153,6 +171,8 @@ def _default(name: str, field: FieldInfo) -> str:
         return "required"
     if value is None or value in ("", [], {}):
         return "-"
+    if isinstance(value, list) and isinstance(value[0], models.AthenaApi):
+        return f"`{value[0].type}`"
     if isinstance(value, AllowDenyPattern):
         return "all"
     return f"`{json.dumps(value) if not isinstance(value, str) else str(value)}`"

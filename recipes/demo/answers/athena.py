@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from answers.company import Account
@@ -20,11 +20,18 @@ _UTILITY = {"SHOW", "DESCRIBE", "EXPLAIN"}
 class Athena:
     def __init__(self, account: Account) -> None:
         self._work_groups = account.source["work_groups"]
+        self._connectors: list[str] = account.source["connectors"]
         self._executions: dict[str, list[dict[str, Any]]] = {}
+        self.principals: dict[str, str] = {}
+        """Role and session that started each query, by its id."""
         for name in self._work_groups:
             path = account.folder / "athena" / f"{name}.sql"
             newest_first = reversed(read_history(path)) if path.exists() else ()
-            self._executions[name] = [_execution(execution, name) for execution in newest_first]
+            self._executions[name] = []
+            for execution in newest_first:
+                found = _execution(execution, name)
+                self._executions[name].append(found)
+                self.principals[found["QueryExecutionId"]] = execution.options["principal"]
         self._by_id = {found["QueryExecutionId"]: found for group in self._executions.values() for found in group}
 
     def answer(self, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,8 +47,17 @@ class Athena:
             case "BatchGetQueryExecution":
                 found = [self._by_id[key] for key in params["QueryExecutionIds"]]
                 return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": []}
+            case "ListPreparedStatements":
+                return {"PreparedStatements": []}
+            case "ListDataCatalogs":
+                lambdas = [{"CatalogName": name, "Type": "LAMBDA"} for name in self._connectors]
+                return {"DataCatalogsSummary": [{"CatalogName": "AwsDataCatalog", "Type": "GLUE"}, *lambdas]}
             case _:
                 raise LookupError(f"{operation} is not among the calls of the readers")
+
+    @property
+    def started(self) -> Iterator[dict[str, Any]]:
+        yield from self._by_id.values()
 
     def _summaries(self) -> list[dict[str, Any]]:
         return [

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from threading import local
 from typing import Any, Protocol, TypeAlias
 
 import boto3
@@ -24,11 +25,11 @@ class Service(Protocol):
 
 
 class AnsweringSession:
-    """Answers at botocore's `before-send`, so that clients, paginators and parsers run whole. For one thread."""
+    """Answers at botocore's `before-send`, so that clients, paginators and parsers run whole."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = services
-        self._call: tuple[str, str, Mapping[str, Any]] | None = None
+        self._thread = local()
 
     def open(self, region: str) -> boto3.Session:
         session = Session()
@@ -46,12 +47,13 @@ class AnsweringSession:
         context[_CALL] = (model.service_model.service_name, model.name, asked)
 
     def _on_request(self, *, request: AWSRequest, **_: Any) -> None:
-        self._call = request.context[_CALL]
+        self._thread.call = request.context[_CALL]
 
     def _on_send(self, *, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        if self._call is None:
+        call: tuple[str, str, Mapping[str, Any]] | None = getattr(self._thread, "call", None)
+        if call is None:
             raise LookupError(f"{request.url}: not called by a client")
-        service, operation, params = self._call
+        service, operation, params = call
         content = _content(self._services[service].answer(operation, params))
         headers: Any = {"content-length": str(len(content))}
         return AWSResponse(request.url, 200, headers, _Stream(content))

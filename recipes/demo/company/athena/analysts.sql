@@ -1,5 +1,5 @@
 -- Work group `analysts`: people at a console, a notebook, a dashboard.
---= database=marketing state=SUCCEEDED
+--= database=marketing state=SUCCEEDED principal=AWSReservedSSO_Analyst_5e1f0c2ab9d84e77/lea.sommer@ringelrad.example
 
 --@ 2026-03-02T08:41:17Z took=1s
 SHOW TABLES IN marketing
@@ -74,7 +74,7 @@ WHERE audience = 'winter-service'
 --@ 2026-03-03T15:30:29Z took=1s state=FAILED error="COLUMN_NOT_FOUND: line 1:8: Column 'citty' cannot be resolved or requester is not authorized to access requested resources"
 SELECT citty, count(*) FROM trips GROUP BY 1
 
---@ 2026-03-03T15:30:51Z took=5s scanned=14MB
+--@ 2026-03-03T15:30:51Z took=5s principal=AWSReservedSSO_Analyst_5e1f0c2ab9d84e77/tomas.reh@ringelrad.example scanned=14MB
 SELECT city, count(*) FROM trips GROUP BY 1
 
 --@ 2026-03-04T07:00:02Z until=2026-03-07 took=4s scanned=6MB database=rides_analytics
@@ -102,7 +102,7 @@ WHERE t.rider_id = ?
 --@ 2026-03-04T11:00:20Z took=3s scanned=45MB database=default
 EXECUTE touches_of USING 'R-0048213'
 
---@ 2026-03-05T09:00:00Z took=18s scanned=3MB
+--@ 2026-03-05T09:00:00Z took=18s principal=AWSReservedSSO_Analyst_5e1f0c2ab9d84e77/tomas.reh@ringelrad.example scanned=3MB
 -- who of our business customers rides? (crm_postgres is a connector to the sales team's database)
 CREATE TABLE marketing.business_riders
 WITH (format = 'PARQUET', external_location = 's3://ringelrad-marketing/ctas/business_riders/') AS
@@ -119,7 +119,7 @@ GROUP BY 1, 2
 --@ 2026-03-05T16:05:00Z took=1s
 EXPLAIN SELECT * FROM v_reactivation_audience WHERE priority <= 100
 
---@ 2026-03-06T08:15:00Z took=13s scanned=8MB
+--@ 2026-03-06T08:15:00Z took=13s principal=AWSReservedSSO_Analyst_5e1f0c2ab9d84e77/tomas.reh@ringelrad.example scanned=8MB
 UNLOAD (SELECT rider_id, city, segment, priority FROM v_reactivation_audience WHERE priority <= 500)
 TO 's3://ringelrad-exchange/to_mailing/reactivation/day=2026-03-06/'
 WITH (format = 'JSON', compression = 'GZIP')
@@ -132,6 +132,6 @@ FROM (SELECT segment, ltv_eur, count(*) OVER (PARTITION BY segment) AS n FROM ri
 --@ 2026-03-06T17:45:00Z took=310s scanned=91000MB state=CANCELLED
 SELECT * FROM rides_curated.trip_waypoints w JOIN rides_raw.station_status s ON w.city = s.station_id
 
---@ 2026-03-06T18:02:00Z took=12s scanned=61MB
+--@ 2026-03-06T18:02:00Z took=12s principal=AWSReservedSSO_Analyst_5e1f0c2ab9d84e77/ines.brandt@ringelrad.example scanned=61MB
 INSERT INTO reactivation_candidates
 SELECT rider_id, city, days_silent, trips, NULL FROM rides_curated.v_active_riders WHERE days_silent BETWEEN 25 AND 30

@@ -1,5 +1,5 @@
 -- Work group `dbt`: the analytics models, built each morning. The comment is dbt's own.
---= database=rides_analytics state=SUCCEEDED
+--= database=rides_analytics state=SUCCEEDED principal=dbt-runner/botocore-session-1772323200
 
 --@ 2026-03-01T05:00:11Z until=2026-03-07 took=22s scanned=96MB
 /* {"app": "dbt", "dbt_version": "1.9.4", "node_id": "model.ringelrad.stg_trips", "profile_name": "ringelrad", "target_name": "prod"} */

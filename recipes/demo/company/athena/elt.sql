@@ -2,7 +2,7 @@
 --
 -- A line `--@` begins an execution: when it was submitted, and what differs from the line `--=` above it.
 -- `until=` repeats it each day. `${date}` is the day before the run.
---= database=rides_curated state=SUCCEEDED
+--= database=rides_curated state=SUCCEEDED principal=nightly-elt/1772323200123456789
 
 --@ 2026-02-27T03:05:02Z until=2026-03-08 took=2s
 ALTER TABLE rides_raw.trip_events ADD IF NOT EXISTS
