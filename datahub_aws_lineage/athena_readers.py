@@ -63,6 +63,8 @@ class AthenaReaders:
         self._window = window
         self._earlier = earlier
         self._api: AthenaHistoryReader | None = None
+        self.in_turn = self._is_replay
+        """Whether to read one work group after the other, so that a recording always has the same order."""
 
     @property
     def history_logs(self) -> Sequence[AthenaLog]:
@@ -82,7 +84,7 @@ class AthenaReaders:
                     with_failed=several,
                     earlier=self._earlier,
                     paces=self._paces,
-                    threads=self._config.max_workers,
+                    threads=1 if self.in_turn else self._config.max_workers,
                 )
                 return self._api
             case AthenaSystemTable():
@@ -209,7 +211,7 @@ def _log_checks(log: AthenaLog, config: AwsLineageConfig, clients: Clients) -> I
             queries = partial(AthenaQueries, clients, log.work_group, log.output_location)
             yield Check(name, lambda: athena_system_table.probe(queries(), config.window))
         case CloudTrailEvents():
-            yield Check(name, partial(cloudtrail_lookup.probe, clients))
+            yield Check(name, partial(cloudtrail_lookup.probe, clients, config.window))
         case CloudTrailTrail():
             yield Check(name, partial(cloudtrail_trail.probe, clients, log.bucket, log.prefix))
         case AthenaFile():

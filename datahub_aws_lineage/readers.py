@@ -128,6 +128,7 @@ class Readers:
                 _exhaust(catalog.read_tables())
             if isinstance(catalog, RedshiftCatalogReader):
                 _exhaust(catalog.read_external_schemas())
+        self.athena.in_turn = True
         executing: dict[str, None] = {}
         for history in self.histories():
             for record in history.open().read_queries():

@@ -122,12 +122,13 @@ def open_text(path: Path) -> Iterator[IO[str]]:
 
 
 def json_values(file: IO[str], on_damage: Callable[[str], None]) -> Iterator[Any]:
-    """The JSON values of a text that stand one after the other; the members of a list count as such values.
+    r"""The JSON values of a text that stand one after the other; the members of a list count as such values.
 
     What is no JSON is told to `on_damage`, and the reading goes on with the next line.
 
     >>> import io
     >>> list(json_values(io.StringIO('{"a": 1}\n[{"b": 2}, {"c": 3}]oops\n{"d": 4}'), print))
+    Expecting value
     [{'a': 1}, {'b': 2}, {'c': 3}, {'d': 4}]
     """
     decoder, text, start = json.JSONDecoder(strict=False), "", 0
@@ -140,7 +141,7 @@ def json_values(file: IO[str], on_damage: Callable[[str], None]) -> Iterator[Any
             except (json.JSONDecodeError, RecursionError) as e:  # noqa: PERF203  (any value may be the damaged one)
                 if chunk and _may_go_on(e, len(text), start):
                     break
-                on_damage(str(e))
+                on_damage(e.msg if isinstance(e, json.JSONDecodeError) else str(e))
                 end = text.find("\n", start)
                 start = end if end >= 0 else len(text)
             else:

@@ -118,6 +118,13 @@ class LookupEventsReader:
         )
 
 
-def probe(clients: Clients) -> None:
+def probe(clients: Clients, window: TimeWindow) -> None:
     """Asks for one event. Raises what `call` raises."""
-    call(clients.client("cloudtrail"), "LookupEvents", LookupAttributes=_STARTS, MaxResults=1)
+    call(
+        clients.client("cloudtrail"),
+        "LookupEvents",
+        LookupAttributes=_STARTS,
+        StartTime=window.start,
+        EndTime=window.end,
+        MaxResults=1,
+    )

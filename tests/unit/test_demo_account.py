@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from datahub_aws_lineage.athena_readers import may_execute
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.checks import try_one
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
@@ -37,6 +38,7 @@ class Account:
     def __init__(self, config: AwsLineageConfig, clients: Clients) -> None:
         self.report = AwsLineageReport()
         readers = Readers(config, clients, self.report.diagnostics, config.window)
+        readers.athena.in_turn = True
         glue, warehouse = readers.glue(), readers.redshift(config.redshift[0])
         assert glue is not None
         assert warehouse is not None
@@ -49,6 +51,10 @@ class Account:
         self.records: dict[str, list[QueryRecord]] = {
             history.label: list(history.open().read_queries()) for history in readers.histories()
         }
+
+        self.data_catalogs = list(readers.athena.data_catalogs())
+        executing = {str(record.work_group) for record in self.texts() if may_execute(record)}
+        self.prepared = list(readers.athena.prepared_statements(sorted(executing)))
 
     def texts(self) -> Iterator[QueryRecord]:
         return itertools.chain.from_iterable(self.records.values())

@@ -238,12 +238,12 @@ class TestErrors:
 
 
 def test_probe_asks_for_one_event(clients: Clients, cloudtrail: Stubber) -> None:
-    cloudtrail.add_response("lookup_events", page(), {"LookupAttributes": STARTS, "MaxResults": 1})
-    probe(clients)
+    cloudtrail.add_response("lookup_events", page(), asked() | {"MaxResults": 1})
+    probe(clients, WINDOW)
 
     cloudtrail.add_client_error("lookup_events", "AccessDeniedException", http_status_code=400)
     with pytest.raises(AccessDeniedError) as caught:
-        probe(clients)
+        probe(clients, WINDOW)
     assert (caught.value.permission,) == PERMISSIONS
 
 
