@@ -14,6 +14,7 @@ from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.model.queries import QueryRecord, well_formed
 from datahub_aws_lineage.model.secrets import mask_text
 from datahub_aws_lineage.readers import History, Readers
+from datahub_aws_lineage.sql.origins import origin_of
 
 
 class QueryLogs:
@@ -50,7 +51,8 @@ class QueryLogs:
                 if self._counts(record):
                     if may_execute(record):
                         self._executing[str(record.work_group)] = None
-                    yield Logged(replace(record, text=mask_text(well_formed(record.text))), warehouse)
+                    text = mask_text(well_formed(record.text))
+                    yield Logged(replace(record, text=text, origin=origin_of(text)), warehouse)
 
     def _records(self, histories: Iterable[History]) -> Iterator[QueryRecord]:
         for history in histories:

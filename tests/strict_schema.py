@@ -54,6 +54,9 @@ Item: TypeAlias = (
 PLATFORMS = frozenset({"athena", "glue", "hive", "iceberg", "mysql", "postgres", "redshift", "s3"})
 """The platforms this project emits; each is one of DataHub's bootstrapped data platforms."""
 
+TOOLS = frozenset({"dbt", "hex", "looker", "metabase", "mode", "quicksight", "redash"})
+"""Platforms that are named as the origin of a query alone; DataHub has sources of all of these names."""
+
 URN_BYTES = 512
 """DataHub's server refuses entity URNs that are longer, encoded for a URL; those of fields alone may be."""
 
@@ -320,7 +323,7 @@ def _kind_problems(urn: Urn) -> Iterator[str]:
             yield from _urn_problems(urn.parent)
             if not urn.field_path.strip() or "[version=2.0]" in urn.field_path:
                 yield f"not a simple field path in {urn}"
-        case DataPlatformUrn() if urn.platform_name not in PLATFORMS:
+        case DataPlatformUrn() if urn.platform_name not in PLATFORMS | TOOLS:
             yield f"unknown platform in {urn}"
         case Urn(entity_type="container") if not _GUID.fullmatch(urn.entity_ids[0]):
             yield f"no GUID in {urn}"

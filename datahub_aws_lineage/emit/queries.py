@@ -108,6 +108,7 @@ class QueryBuilder:
             created=audit_stamp(query.first_seen, user),
             lastModified=audit_stamp(query.last_seen, user),
             customProperties=dict(_custom_properties(query)),
+            origin=platform_urn(query.origin.tool) if query.origin else None,
         )
 
     def _statement(self, query: Query) -> str:
@@ -145,6 +146,8 @@ def _custom_properties(query: Query) -> Iterator[tuple[str, str]]:
         yield "work_group", query.work_group
     if query.invoked_by is not None:
         yield "invoked_by", query.invoked_by
+    if query.origin is not None:
+        yield from query.origin.details.items()
 
 
 def cut_statement(text: str, limit: int) -> str:

@@ -282,7 +282,7 @@ class History:
         record, statement = step.record, step.statement
         if isinstance(statement.outcome, Unresolved):
             return
-        run = Run(step.query, record.started_at, record.actor)
+        run = Run(step.query, record.started_at, record.person)
         touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
         if touched.datasets:
             self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)
@@ -295,7 +295,7 @@ class History:
                     dialect=step.context.dialect,
                     started_at=record.started_at,
                     ended_at=record.ended_at,
-                    actor=record.actor,
+                    actor=record.person,
                     reads=touched.reads,
                     columns=touched.columns_read,
                     writes=touched.writes,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from datahub_aws_lineage.model.lineage import DatasetLineage, Query
 from datahub_aws_lineage.model.names import Dataset, Dialect
+from datahub_aws_lineage.model.origins import QueryOrigin
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
 
@@ -45,6 +46,7 @@ class _Entry:
     milliseconds: int | None = None
     work_group: str | None = None
     invoked_by: str | None = None
+    origin: QueryOrigin | None = None
     subjects: set[Dataset] = field(default_factory=set)
     columns: set[tuple[Dataset, str]] = field(default_factory=set)
 
@@ -71,12 +73,13 @@ class QueryLog:
         at = record.started_at
         entry = self._entries.get(query)
         if entry is None:
-            entry = self._entries[query] = _Entry(text, record.context.dialect, at, at, record.actor)
+            entry = self._entries[query] = _Entry(text, record.context.dialect, at, at, record.person)
         elif at >= entry.last_seen:
-            entry.text, entry.last_seen, entry.actor = text, at, record.actor or entry.actor
+            entry.text, entry.last_seen, entry.actor = text, at, record.person or entry.actor
         entry.bytes_scanned = _sum(entry.bytes_scanned, record.bytes_scanned)
         entry.milliseconds = _sum(entry.milliseconds, record.milliseconds)
         entry.work_group = record.work_group or entry.work_group
+        entry.origin = record.origin or entry.origin
         entry.invoked_by = record.invoked_by or entry.invoked_by
         entry.first_seen = min(entry.first_seen, at)
         entry.runs += 1
@@ -112,5 +115,6 @@ class QueryLog:
                     milliseconds=entry.milliseconds,
                     work_group=entry.work_group,
                     invoked_by=entry.invoked_by,
+                    origin=entry.origin,
                     column_subjects=tuple(sorted(columns, key=lambda column: (*dataset_order(column[0]), column[1]))),
                 )

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable
+from datahub_aws_lineage.model.origins import QueryOrigin
 
 StatementKind: TypeAlias = Literal[
     "create_table_as",
@@ -303,3 +304,4 @@ class Query:
     milliseconds: int | None = None
     work_group: str | None = None
     invoked_by: str | None = None
+    origin: QueryOrigin | None = None

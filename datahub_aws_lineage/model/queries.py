@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from datahub_aws_lineage.model.names import Dialect
+from datahub_aws_lineage.model.origins import QueryOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class QueryRecord:
     `session` groups what shares temporary tables and `search_path`; None where every record stands alone (Athena).
     `succeeded` is None where the log cannot say (the audit log records statements before they run).
     `actor` is a user name or ARN as the log gives it, `invoked_by` the AWS service that acted for it (QuickSight).
-    Times are aware, UTC. `truncated` marks text known to be cut. An empty text is hidden by the log.
+    `origin` is the tool that wrote the text. Times are aware, UTC. `truncated` marks text known to be cut. An empty
+    text is hidden by the log.
     """
 
     query_id: str
@@ -60,6 +62,12 @@ class QueryRecord:
     work_group: str | None = None
     statistics: Mapping[str, str] = field(default_factory=dict)
     invoked_by: str | None = None
+    origin: QueryOrigin | None = None
+
+    @property
+    def person(self) -> str | None:
+        """Who wanted it: the person that a tool names, else whoever ran it."""
+        return (self.origin.user if self.origin else None) or self.actor
 
     @property
     def bytes_scanned(self) -> int | None:

@@ -252,6 +252,20 @@ def test_what_a_query_cost(account: Account) -> None:
     }
 
 
+def test_the_tool_that_wrote_a_query_and_the_person_that_it_names(account: Account) -> None:
+    dbt = '/* {"app": "dbt", "node_id": "model.shop.daily"} */'
+    mode = '-- {"user":"@jo","email":"jo@example.com","url":"https://modeanalytics.com/x/reports/1"}'
+    account.service.ran = [
+        Ran(1, f"-- {dbt}\n{STATEMENTS[0]}", NOW - _HOUR),
+        Ran(2, f"{STATEMENTS[6]}\n{mode}", NOW - _HOUR),
+    ]
+    ingested = account.pipeline(logs=WAYS["cloudtrail_events"])
+    found = {one["origin"].rpartition(":")[2]: one for one in ingested.aspects("queryProperties").values()}
+    assert found["dbt"]["customProperties"]["dbt_node_id"] == "model.shop.daily"
+    assert found["dbt"]["lastModified"]["actor"] == "urn:li:corpuser:alice@example.com"
+    assert found["mode"]["lastModified"]["actor"] == "urn:li:corpuser:jo@example.com"
+
+
 # ---- results and saved statements -----------------------------------------------------------------------------------
 
 
