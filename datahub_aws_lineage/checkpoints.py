@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from functools import partial
 
 from datahub.configuration.time_window_config import get_time_bucket
+from datahub.ingestion.api.committable import CommitPolicy
 from datahub.ingestion.api.common import PipelineContext
 from datahub.ingestion.api.ingestion_job_checkpointing_provider_base import JobId
 from datahub.ingestion.source.state.checkpoint import Checkpoint, CheckpointStateBase
@@ -52,6 +53,10 @@ class WorkGroupCheckpoints(StatefulIngestionUsecaseHandlerBase[WorkGroupsState])
         self._wanted = asked and config.incremental_lineage and config.athena.reads_api
         self._wanted = self._wanted and config.athena.enable_stateful_time_window
         provider.register_stateful_ingestion_usecase_handler(self)
+        committable = provider.ingestion_checkpointing_state_provider
+        if self.is_checkpointing_enabled() and committable is not None:
+            # What a sink failed to write must be read again; DataHub's own policy is to commit all the same.
+            committable.commit_policy = CommitPolicy.ON_NO_ERRORS
 
     @property
     def job_id(self) -> JobId:

@@ -108,11 +108,13 @@ class AthenaHistoryReader:
             self._diagnostics.truncated(
                 "athena history", f"Athena keeps {RETENTION.days} days: nothing before {oldest:%Y-%m-%d %H:%M} UTC"
             )
+        # Before any list is asked for: work groups are listed ahead of being consumed, which can take long.
+        until = min(self._window.end, datetime.now(timezone.utc) - LISTING_LAG)
         # Listed before any is read: a page token would not outlive hours of reading.
         windows = {name: self._earlier.remaining(name, self._window) for name in self._list_work_groups()}
         reads = [partial(self._pages, name, window.start) for name, window in windows.items()]
         for (name, window), pages in zip(windows.items(), in_turn(reads, threads=self._threads), strict=True):
-            yield from self._read_work_group(name, window, pages)
+            yield from self._read_work_group(name, TimeWindow(window.start, until), window, pages)
 
     def _list_work_groups(self) -> Iterator[str]:
         try:
@@ -149,9 +151,11 @@ class AthenaHistoryReader:
             if ids and len(executions) == len(ids) and all(_submitted_before(one, start) for one in executions):
                 return
 
-    def _read_work_group(self, work_group: str, window: TimeWindow, pages: Iterator[Fetched]) -> Iterator[QueryRecord]:
-        until = min(window.end, datetime.now(timezone.utc) - LISTING_LAG)
-        whole = True
+    def _read_work_group(
+        self, work_group: str, listed: TimeWindow, window: TimeWindow, pages: Iterator[Fetched]
+    ) -> Iterator[QueryRecord]:
+        """`listed` is the part of `window` whose queries are all in the list."""
+        until, whole = listed.end, True
         try:
             for fetched in pages:
                 fetched.report(self._diagnostics, work_group)

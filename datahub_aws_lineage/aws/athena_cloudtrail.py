@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -80,8 +81,7 @@ class CloudTrailHistoryReader:
         except (SkippableError, RetriableError) as e:
             self._diagnostics.failure("Athena did not give queries that CloudTrail saw", f"{len(batch)}: {e}")
             return {}
-        if fetched.singly:
-            self._diagnostics.seen("athena queries read one at a time", fetched.singly)
+        replace(fetched, gone=()).report(self._diagnostics, "CloudTrail")  # what is gone stands as CloudTrail has it
         return {execution.get("QueryExecutionId", ""): execution for execution in fetched.executions}
 
     def _record(self, started: StartedQuery, execution: QueryExecutionTypeDef | None) -> QueryRecord | None:

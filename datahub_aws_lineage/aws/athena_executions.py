@@ -69,7 +69,7 @@ class Fetched:
             diagnostics.skipped("outside_window", "athena query", f"{where}: {query_id}: Athena no longer keeps it")
         for row in self.unprocessed:
             detail = f"{where}: {row.get('QueryExecutionId')}: {row.get('ErrorCode')}: {row.get('ErrorMessage')}"
-            diagnostics.failure("Athena did not give a query that it lists", detail)
+            diagnostics.failure("Athena did not give a query that it knows", detail)
 
 
 class Executions:

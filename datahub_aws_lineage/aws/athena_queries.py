@@ -60,11 +60,11 @@ class AthenaQueries:
         query_id = self._start(text)
         try:
             self._wait(query_id)
-            yield from self._results(query_id)
-        except RetriableError:
+        except (RetriableError, KeyboardInterrupt):
             with suppress(AwsLineageError):
                 call(self._client, "StopQueryExecution", QueryExecutionId=query_id)
             raise
+        yield from self._results(query_id)
 
     def _start(self, text: str) -> str:
         where: dict[str, Any] = {"WorkGroup": self._work_group}

@@ -50,6 +50,10 @@ _OPERATIONS: dict[StatementKind, str] = {
 """As DataHub's SQL parser ranks them (`QueryType.to_operation_type`); the statement's own kind is a property beside."""
 
 
+_DEFINITIONS: frozenset[StatementKind] = frozenset({"create_view", "create_external_table", "create_procedure"})
+"""What they name is not read when they run."""
+
+
 @dataclass(slots=True)
 class _QueryUse:
     """How often a query ran within one bucket, and by whom."""
@@ -85,7 +89,7 @@ class Usage:
         query_text: QueryText,
         mask: Mask,
     ) -> None:
-        self._config = config
+        self._config = config if query_text != "none" else config.model_copy(update={"include_top_n_queries": False})
         self._env = env
         self._users = users
         self._schemas = schemas
@@ -104,7 +108,7 @@ class Usage:
         use.last = run.started_at
         if user is not None:
             use.users[user] += 1
-        if not run.reads:
+        if not run.reads or run.kind in _DEFINITIONS:
             return
         if self._datasets is None:
             self._datasets = UsageAggregator(self._config)
@@ -187,10 +191,13 @@ class Usage:
                     ),
                 )
 
-    def _text(self, run: RanStatement) -> str | None:
-        """One text stands for all runs of a query: with its literals, each run would be a query of its own."""
+    def _text(self, run: RanStatement) -> str:
+        """One text stands for all runs of a query: with its literals, each run would be a query of its own.
+
+        Without texts, the id is counted, and no query is named: the number of queries is the sum of their counts.
+        """
         if self._query_text == "none":
-            return None
+            return run.query
         text = self._texts.get(run.query)
         if text is None:
             whole = self._mask(run.text, run.dialect) if self._query_text == "masked" else run.text

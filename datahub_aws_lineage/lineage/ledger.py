@@ -390,13 +390,14 @@ class _Names:
 
     def affected(self, statement: Statement) -> tuple[Dataset, ...]:
         """What a statement without an output empties, drops or renames."""
+        found: dict[Dataset, None] = {}
         for effect in statement.effects:
             match effect:
                 case Truncate(TableName() as table) | Drop(TableName() as table) | Rename(_, TableName() as table):
-                    return self.datasets(table)
+                    found.update(dict.fromkeys(self.datasets(table)))
                 case _:
                     pass
-        return ()
+        return tuple(found)
 
     def _place(self, table: StatementTable) -> _Place:
         if not isinstance(table, TemporaryTable):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from athena_service import ACCOUNT, BUCKET, DBT, REGION, AthenaService, Ran
 from datahub.ingestion.run.pipeline import Pipeline
+from datahub.ingestion.sink.file import FileSink
 from small_account import DAILY, ORDERS, Ingested, table
 from strict_schema import assert_valid_file
 
@@ -233,6 +234,19 @@ def test_operations(account: Account) -> None:
     assert insert["actor"] == "urn:li:corpuser:dbt"
     ended = TODAY - timedelta(days=2) + timedelta(hours=30, seconds=9)
     assert insert["lastUpdatedTimestamp"] == round(ended.timestamp() * 1000)
+
+
+def test_usage_is_counted_where_no_text_is_told(account: Account) -> None:
+    ingested = account.pipeline(query_text="none")
+    daily = next(one for urn, one in ingested.aspects("datasetUsageStatistics").items() if "sales.daily" in urn)
+    assert daily["totalSqlQueries"] == 3
+    assert "topSqlQueries" not in daily
+    assert not any("urn:li:query:" in str(one) for one in ingested.proposals)
+
+
+def test_a_definition_reads_nothing(account: Account) -> None:
+    account.service.ran = [Ran(1, "CREATE VIEW v AS SELECT total FROM daily", NOW - _HOUR)]
+    assert not account.pipeline().aspects("datasetUsageStatistics")
 
 
 def test_no_usage_where_the_recipe_wants_none(account: Account) -> None:
@@ -466,6 +480,24 @@ def test_what_was_still_running_is_read_when_it_has_ended(account: Account, tmp_
     assert "s3 exchange/daily" in map(_name, run().aspects("upstreamLineage"))
     run()
     assert run.pages == 1
+
+
+def test_what_the_sink_did_not_write_is_read_again(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours: the failure. Real: DataHub's sink report and commit policy."""
+    run = Scheduled(account, tmp_path / "state.json")
+    with monkeypatch.context() as patched:
+        write = FileSink.write_record_async
+
+        def failing(sink: FileSink, envelope: Any, callback: Any) -> None:
+            sink.report.failures.append({"error": "the server refused it"})
+            write(sink, envelope, callback)
+
+        patched.setattr(FileSink, "write_record_async", failing)
+        everything = run().report.seen["athena queries"]
+    assert run().report.seen["athena queries"] == everything
+    assert not run().report.seen.get("athena queries")
 
 
 def test_a_work_group_that_failed_is_read_again(account: Account, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from freezegun import freeze_time
 
 from datahub_aws_lineage.aws.athena import (
+    LISTING_LAG,
     PERMISSIONS,
     AthenaHistoryReader,
     probe_history,
@@ -483,3 +484,43 @@ def test_permissions_are_those_of_the_calls_made(
     athena.add_response("batch_get_query_execution", {})
     probe_history(clients)
     assert called == set(PERMISSIONS)
+
+
+def test_what_counts_as_read_ends_before_the_lists_were_asked_for(
+    clients: Clients, diagnostics: MagicMock, history: History
+) -> None:
+    """Lists are asked for ahead of being consumed: what was submitted in between is not in them."""
+    history.work_groups("primary", "etl")
+    history.page(execution("q1"))
+    history.page(execution("q2"), group="etl")
+    with freeze_time(NOW) as clock:
+        reader = AthenaHistoryReader(clients, diagnostics, TimeWindow(WINDOW.start, NOW + timedelta(days=9)))
+        for _ in reader.read_queries():
+            clock.tick(timedelta(hours=1))
+    assert {name: window.end for name, window in reader.read.items()} == dict.fromkeys(
+        ("primary", "etl"), NOW - LISTING_LAG
+    )
+
+
+def test_what_is_still_running_is_to_be_read_again(clients: Clients, diagnostics: MagicMock, history: History) -> None:
+    history.work_groups("primary")
+    history.page(execution("q1"), execution("q2", state="RUNNING", age=timedelta(hours=5)))
+    with freeze_time(NOW):
+        reader = AthenaHistoryReader(clients, diagnostics, WINDOW)
+        list(reader.read_queries())
+    assert reader.read["primary"] == TimeWindow(WINDOW.start, NOW - timedelta(hours=5))
+
+
+@pytest.mark.parametrize("lost", [{"ErrorMessage": "Internal error"}, {"ErrorCode": "THROTTLED"}])
+def test_a_work_group_with_a_query_that_was_not_given_is_not_read(
+    clients: Clients, diagnostics: MagicMock, history: History, lost: dict[str, str]
+) -> None:
+    history.work_groups("primary")
+    history.ids("q1", "q2")
+    history.batch(execution("q1"), asked=["q1", "q2"], left=[{"QueryExecutionId": "q2", **lost}])
+    history.batch(asked=["q2"], left=[{"QueryExecutionId": "q2", **lost}])
+    with freeze_time(NOW):
+        reader = AthenaHistoryReader(clients, diagnostics, WINDOW)
+        assert ids_of(list(reader.read_queries())) == ["q1"]
+    assert reader.read == {}
+    diagnostics.failure.assert_called_once()
