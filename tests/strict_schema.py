@@ -54,7 +54,7 @@ Item: TypeAlias = (
 PLATFORMS = frozenset({"athena", "glue", "hive", "iceberg", "mysql", "postgres", "redshift", "s3"})
 """The platforms this project emits; each is one of DataHub's bootstrapped data platforms."""
 
-TOOLS = frozenset({"dbt", "hex", "looker", "metabase", "mode", "quicksight", "redash"})
+TOOLS = frozenset({"dbt", "hex", "looker", "metabase", "mode", "quicksight", "redash", "sigma"})
 """Platforms that are named as the origin of a query alone; DataHub has sources of all of these names."""
 
 URN_BYTES = 512

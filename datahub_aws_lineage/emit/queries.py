@@ -34,6 +34,9 @@ QueryText: TypeAlias = Literal["full", "masked", "none"]
 Mask: TypeAlias = Callable[[str, Dialect], str]
 """Replaces the literals of an SQL text, or of an expression, by `?`."""
 
+TOOLS = frozenset({"dbt", "hex", "looker", "metabase", "mode", "quicksight", "redash", "sigma"})
+"""Tools that have a platform of their name in DataHub."""
+
 MAX_STATEMENT_BYTES = 4 * 1024 * 1024
 """Bytes of a statement in JSON. DataHub cuts the whole aspect at 5 MiB, which is what its Kafka producer takes."""
 
@@ -108,7 +111,7 @@ class QueryBuilder:
             created=audit_stamp(query.first_seen, user),
             lastModified=audit_stamp(query.last_seen, user),
             customProperties=dict(_custom_properties(query)),
-            origin=platform_urn(query.origin.tool) if query.origin else None,
+            origin=_origin(query),
         )
 
     def _statement(self, query: Query) -> str:
@@ -135,6 +138,12 @@ def audit_stamp(moment: datetime, user: str) -> AuditStampClass:
     return AuditStampClass(time=make_ts_millis(moment), actor=user)
 
 
+def _origin(query: Query) -> str | None:
+    """Only a tool that DataHub knows as a platform: a name alone would be shown as a broken link."""
+    tool = query.origin.tool if query.origin is not None else None
+    return platform_urn(tool) if tool in TOOLS else None
+
+
 def _custom_properties(query: Query) -> Iterator[tuple[str, str]]:
     """Sums over all runs, and where and through which service the query ran last."""
     yield "runs", str(query.runs)
@@ -147,6 +156,7 @@ def _custom_properties(query: Query) -> Iterator[tuple[str, str]]:
     if query.invoked_by is not None:
         yield "invoked_by", query.invoked_by
     if query.origin is not None:
+        yield "tool", query.origin.tool
         yield from query.origin.details.items()
 
 

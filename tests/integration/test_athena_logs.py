@@ -275,6 +275,7 @@ def test_the_tool_that_wrote_a_query_and_the_person_that_it_names(account: Accou
     ]
     ingested = account.pipeline(logs=WAYS["cloudtrail_events"])
     found = {one["origin"].rpartition(":")[2]: one for one in ingested.aspects("queryProperties").values()}
+    assert found["dbt"]["customProperties"]["tool"] == "dbt"
     assert found["dbt"]["customProperties"]["dbt_node_id"] == "model.shop.daily"
     assert found["dbt"]["lastModified"]["actor"] == "urn:li:corpuser:alice@example.com"
     assert found["mode"]["lastModified"]["actor"] == "urn:li:corpuser:jo@example.com"
