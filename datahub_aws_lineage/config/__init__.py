@@ -1,0 +1,269 @@
+"""The recipe, as pydantic models. An unknown key, or a setting that would do nothing, is an error that names it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from datahub.configuration.common import ConfigModel, MetaError
+from datahub.configuration.config_loader import load_config_file
+from datahub.configuration.source_common import EnvConfigMixin, PlatformInstanceConfigMixin
+from datahub.configuration.time_window_config import BaseTimeWindowConfig
+from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageConfigMixin
+from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
+from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
+from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
+from datahub.ingestion.source.usage.usage_common import BaseUsageConfig
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, field_validator, model_validator
+from typing_extensions import Self
+from yaml import YAMLError
+
+from datahub_aws_lineage.config.athena import (
+    AthenaApi,
+    AthenaConfig,
+    AthenaFile,
+    AthenaLog,
+    AthenaSystemTable,
+    CatalogPlatform,
+    CloudTrailEvents,
+    CloudTrailTrail,
+)
+from datahub_aws_lineage.config.glue import GlueConfig
+from datahub_aws_lineage.config.patterns import ALL, Pattern, reject_unused
+from datahub_aws_lineage.config.redshift import AuditLog, FileLog, QueryLog, RedshiftConfig, SystemViewsLog
+from datahub_aws_lineage.errors import ConfigurationError
+from datahub_aws_lineage.model.queries import TimeWindow
+
+__all__ = [
+    "SOURCE_TYPE",
+    "AthenaApi",
+    "AthenaConfig",
+    "AthenaFile",
+    "AthenaLog",
+    "AthenaSystemTable",
+    "AuditLog",
+    "AwsLineageConfig",
+    "CatalogPlatform",
+    "CloudTrailEvents",
+    "CloudTrailTrail",
+    "FileLog",
+    "GlueConfig",
+    "QueryLog",
+    "RedshiftConfig",
+    "SystemViewsLog",
+    "UsageConfig",
+    "load_recipe",
+    "parse_recipe",
+]
+
+SOURCE_TYPE = "aws-lineage"
+PATIENT_RETRIES = {"aws_retry_mode": "adaptive", "aws_retry_num": 9}
+"""Athena allows a whole account five list calls a second; DataHub's default gives up too early for that."""
+
+QueryText = Literal["full", "masked", "none"]
+
+
+class UsageConfig(ConfigModel):
+    """What is told of how datasets are used, beyond lineage."""
+
+    top_n_queries: int = Field(default=10, ge=1, le=1000, description="Queries named for each table and day at most.")
+    include_top_n_queries: bool = Field(default=True, description="Name the most frequent queries of each table.")
+    include_read_operational_stats: bool = Field(
+        default=False, description="Emit an operation for each query that reads a table too, not for changes alone."
+    )
+
+
+class AwsLineageConfig(
+    StatefulIngestionConfigBase[StatefulStaleMetadataRemovalConfig],
+    PlatformInstanceConfigMixin,
+    EnvConfigMixin,
+    BaseTimeWindowConfig,
+    IncrementalLineageConfigMixin,
+):
+    """Configuration of the source `aws-lineage`."""
+
+    platform_instance: str | None = Field(
+        default=None, description="Platform instance of the Data Catalog's datasets, as DataHub's `glue` source has it."
+    )
+    aws_config: AwsConnectionConfig = Field(
+        default_factory=lambda: AwsConnectionConfig.model_validate({}),
+        description="Connection to AWS, as in DataHub's other AWS sources. Default: boto3's own credential chain.",
+    )
+    snapshot: str | None = Field(
+        default=None, description="Folder of a recorded account to replay; then AWS is never called."
+    )
+    database_pattern: Pattern = Field(default_factory=ALL, description="Glue databases to read, by name.")
+    table_pattern: Pattern = Field(
+        default_factory=ALL,
+        description="Tables to read: `database.table` of Glue, `database.schema.table` of Redshift.",
+    )
+    user_pattern: Pattern = Field(
+        default_factory=ALL,
+        description="Users whose statements count, by name or ARN. Statements whose log does not name a user (Athena's "
+        "API) always count.",
+    )
+    user_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="DataHub user of who ran a statement: a regular expression over the whole name or ARN, and the "
+        "user (`\\1` is its first group). The first that matches counts. Default: the last part of an ARN.",
+    )
+    usage: UsageConfig = Field(default_factory=UsageConfig, description="How usage is told.")
+    query_pattern: Pattern = Field(default_factory=ALL, description="Statements that count, by their text.")
+    include_catalog_metadata: bool = Field(
+        default=True,
+        description="Describe the tables and databases of the catalogs that are read: properties, schema, view text. "
+        "Set to false where DataHub's `glue` and `redshift` sources describe them; lineage and queries remain.",
+    )
+    include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
+    include_s3_datasets: bool = Field(
+        default=True,
+        description="Emit a bare dataset (its name, and the columns that lineage mentions) for each S3 location of "
+        "lineage; without it, DataHub's graph leaves the location out. Set to false where DataHub's `s3` source "
+        "describes them.",
+    )
+    incremental_lineage: bool = Field(
+        default=True,
+        description="Add lineage to what DataHub has (as patches), so that edges of other writers survive. "
+        "When false, each run replaces the lineage of every dataset it writes.",
+    )
+    query_text: QueryText = Field(
+        default="full",
+        description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities). "
+        "Views keep their SQL, as DataHub's own sources show it.",
+    )
+    report_file: str | None = Field(
+        default=None,
+        description="File to write this source's report to, as JSON, when the run ends; "
+        "`datahub-aws-lineage report` reads it. (DataHub's `--report-to` writes nothing beside its file sink.)",
+    )
+    stateful_ingestion: StatefulStaleMetadataRemovalConfig | None = Field(
+        default=None, description="Removal of what an earlier run found and this one does not."
+    )
+    glue: GlueConfig = Field(default_factory=GlueConfig, description="The Glue Data Catalog.")
+    athena: AthenaConfig = Field(default_factory=AthenaConfig, description="Athena's query history.")
+    redshift: list[RedshiftConfig] = Field(default_factory=list, description="Redshift warehouses, one entry each.")
+
+    _window_is_given: bool = PrivateAttr(default=False)
+
+    @property
+    def window(self) -> TimeWindow:
+        return TimeWindow(self.start_time, self.end_time)
+
+    @property
+    def window_is_given(self) -> bool:
+        """Whether the recipe itself says from when or until when."""
+        return self._window_is_given
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _note_given_window(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # DataHub's mixin fills start_time in, and so makes it look given.
+        config = handler(settings)
+        config._window_is_given = isinstance(settings, dict) and not settings.keys().isdisjoint(
+            {"start_time", "end_time"}
+        )
+        return config
+
+    @property
+    def usage_config(self) -> BaseUsageConfig:
+        """For DataHub's own aggregator of usage."""
+        return BaseUsageConfig(
+            start_time=self.start_time,
+            end_time=self.end_time,
+            bucket_duration=self.bucket_duration,
+            **self.usage.model_dump(),
+        )
+
+    def tells_of(self, dialect: str, warehouse: str | None) -> AthenaConfig | RedshiftConfig:
+        """The part of the recipe that says what is told of statements of Athena, or of a warehouse by its name."""
+        named = [one for one in self.redshift if one.name == warehouse] if dialect == "redshift" else []
+        return named[0] if named else self.athena
+
+    def credentials_expiry(self) -> datetime | None:
+        """When the credentials of an assumed role end; None where boto3 renews them by itself."""
+        return self.aws_config._credentials_expiration
+
+    def client_options(self) -> dict[str, Any]:
+        """Endpoint and `botocore.config.Config` of aws_config; patient retries, unless the recipe says otherwise."""
+        connection = self.aws_config
+        if not {"aws_retry_num", "aws_retry_mode"} & connection.model_fields_set:
+            connection = connection.model_copy(update=PATIENT_RETRIES)
+        return {"endpoint_url": connection.aws_endpoint_url, "config": connection._aws_config()}
+
+    @field_validator("user_map", mode="after")
+    @classmethod
+    def _expressions(cls, users: dict[str, str]) -> dict[str, str]:
+        try:
+            for expression, user in users.items():
+                re.sub(f"(?:{expression})|", user, "")  # an empty match: whether the user's groups are there
+        except (re.error, IndexError) as e:
+            raise ValueError(f"{expression!r}: {user!r}: {e}") from e
+        return users
+
+    @model_validator(mode="after")
+    def _window_is_not_empty(self) -> Self:
+        if self.start_time >= self.end_time:
+            raise ValueError(f"start_time {self.start_time} is not before end_time {self.end_time}")
+        return self
+
+    @model_validator(mode="after")
+    def _snapshot_needs_no_connection(self) -> Self:
+        if self.snapshot is not None:
+            unused = sorted(self.aws_config.model_fields_set)
+            if unused:
+                raise ValueError(
+                    f"aws_config.{', aws_config.'.join(unused)}: no effect, because snapshot replays a recording "
+                    "and AWS is never called; remove it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_remove(self) -> Self:
+        if not self.include_catalog_metadata:
+            reject_unused(
+                self, ("stateful_ingestion",), "include_catalog_metadata is false: nothing is this source's own"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warehouse_names_are_unique(self) -> Self:
+        names = [warehouse.name for warehouse in self.redshift]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"redshift: name {', '.join(repeated)} is given more than once")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Self:
+        athena = self.athena.reads_history or (self.athena.enabled and self.athena.include_named_queries)
+        if not (self.glue.enabled or athena or self.redshift):
+            raise ValueError("nothing to read: glue and athena are disabled and redshift is empty")
+        return self
+
+
+def parse_recipe(recipe: Any, origin: str) -> AwsLineageConfig:
+    """The configuration of this source within a whole recipe.
+
+    Raises ConfigurationError when the recipe is of another source; pydantic's ValidationError when it is not valid.
+    """
+    source = recipe.get("source") if isinstance(recipe, dict) else None
+    kind = source.get("type") if isinstance(source, dict) else None
+    if not isinstance(source, dict) or kind != SOURCE_TYPE:
+        raise ConfigurationError(f"{origin}: source.type is {kind!r}; expected {SOURCE_TYPE!r}")
+    return AwsLineageConfig.model_validate(source.get("config") or {})
+
+
+def load_recipe(path: Path) -> AwsLineageConfig:
+    """Reads a recipe as `datahub ingest` does, with `${VARIABLE}` filled in from the environment.
+
+    Raises ConfigurationError where it cannot be read or is not valid.
+    """
+    try:
+        return parse_recipe(load_config_file(path, allow_remote=False), str(path))
+    except ValidationError as e:
+        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors(include_input=False))
+        raise ConfigurationError(f"{path}: {problems}") from None
+    except (MetaError, YAMLError) as e:
+        raise ConfigurationError(f"{path}: {e}") from e

@@ -1,0 +1,124 @@
+"""The recipe's part on Redshift: a warehouse, and the ways to its query log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from datahub.configuration.common import ConfigModel
+from datahub.configuration.source_common import PlatformInstanceConfigMixin
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from datahub_aws_lineage.config.patterns import reject_unused
+
+
+class SystemViewsLog(ConfigModel):
+    """The warehouse's own SYS_QUERY_HISTORY and SYS_QUERY_TEXT, read through the Data API."""
+
+    type: Literal["system_views"] = Field(description="Read `SYS_QUERY_HISTORY` through the Data API.")
+
+
+class AuditLog(ConfigModel):
+    """The user-activity audit log that a provisioned cluster writes to S3."""
+
+    type: Literal["audit_log"] = Field(description="Read the user-activity audit log from S3.")
+    bucket: str = Field(min_length=1, description="Bucket that the cluster logs to.")
+    prefix: str = Field(default="", description="Key prefix in front of `AWSLogs/`.")
+
+
+class FileLog(ConfigModel):
+    """A query log that somebody exported."""
+
+    type: Literal["file"] = Field(description="Read an exported log.")
+    path: str = Field(min_length=1, description="CSV, JSON lines or a user-activity log; gzipped or not.")
+
+
+QueryLog = Annotated[SystemViewsLog | AuditLog | FileLog, Field(discriminator="type")]
+
+
+class RedshiftConfig(PlatformInstanceConfigMixin):
+    """One Redshift warehouse: a serverless work group or a provisioned cluster."""
+
+    name: str = Field(min_length=1, description="What reports call this warehouse; unique within the recipe.")
+    platform_instance: str | None = Field(default=None, description="Platform instance of the warehouse's datasets.")
+    work_group: str | None = Field(default=None, description="Serverless work group, for the Data API.")
+    cluster_identifier: str | None = Field(default=None, description="Provisioned cluster, for the Data API.")
+    database_user: str | None = Field(
+        default=None, description="Database user of a cluster. Default: the IAM identity."
+    )
+    secret_arn: str | None = Field(default=None, description="Secrets Manager secret that holds the database login.")
+    databases: list[str] = Field(
+        default=["dev"],
+        min_length=1,
+        description="Databases to read; the first is the one that names in a log without a database belong to.",
+    )
+    include_catalog: bool = Field(
+        default=True, description="Read tables, views and external schemas through the Data API."
+    )
+    external_instance_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Platform instance behind an external schema of another database, by `database.schema` as here.",
+    )
+    query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
+    include_usage_statistics: bool = Field(
+        default=True,
+        description="Emit how often each table and column was queried, and by whom. Set to false where DataHub's "
+        "`redshift` source does.",
+    )
+    include_operational_stats: bool = Field(default=True, description="Emit when each table was changed, and how.")
+    include_log_tables: bool = Field(
+        default=True,
+        description="Without work_group and cluster_identifier: emit a bare dataset (its name, and the columns that "
+        "lineage mentions) for each table that the logs name. Set to false where DataHub's `redshift` source "
+        "describes them.",
+    )
+
+    @property
+    def has_data_api(self) -> bool:
+        return self.work_group is not None or self.cluster_identifier is not None
+
+    @property
+    def reads_catalog(self) -> bool:
+        return self.has_data_api and self.include_catalog
+
+    @property
+    def describes_log_tables(self) -> bool:
+        return not self.has_data_api and self.include_log_tables
+
+    @field_validator("databases", mode="after")
+    @classmethod
+    def _lower_case_databases(cls, databases: list[str]) -> list[str]:
+        return list(dict.fromkeys(name.lower() for name in databases))
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if self.work_group and self.cluster_identifier:
+            raise ValueError(f"{self.name}: give work_group or cluster_identifier, not both")
+        if self.database_user and self.secret_arn:
+            raise ValueError(f"{self.name}: give database_user or secret_arn, not both")
+        if self.work_group:
+            reject_unused(self, ("database_user",), "a work group takes its user from IAM or from secret_arn")
+        return self
+
+    @model_validator(mode="after")
+    def _no_idle_settings(self) -> Self:
+        if not self.has_data_api:
+            self._reject_what_needs_the_data_api()
+        elif not self.include_catalog:
+            reject_unused(
+                self, ("include_log_tables",), "include_catalog is false: another source describes the tables"
+            )
+        else:
+            reject_unused(self, ("include_log_tables",), "the catalog is read")
+        if not self.query_logs:
+            unused = ("include_usage_statistics", "include_operational_stats")
+            reject_unused(self, unused, f"{self.name} has no query_logs")
+        if not self.reads_catalog and not self.query_logs:
+            raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")
+        return self
+
+    def _reject_what_needs_the_data_api(self) -> None:
+        because = "neither work_group nor cluster_identifier is given"
+        reject_unused(self, ("database_user", "secret_arn", "include_catalog"), because)
+        if any(isinstance(log, SystemViewsLog) for log in self.query_logs):
+            raise ValueError(f"{self.name}: query_logs of type system_views need work_group or cluster_identifier")
