@@ -12,7 +12,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test oracles lint bench bench-growth bench-million format golden clean
+.PHONY: help demo test oracles lint bench bench-growth bench-million bench-athena format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-growth: $(VENV)/.developed ## Measure what one statement costs as it gets 
 
 bench-million: $(VENV)/.developed ## Read a log of a million statements, and watch time and memory (some minutes)
 	@$(BIN)/python -m benchmarks.million $(ARGS)
+
+bench-athena: $(VENV)/.developed ## Read 100,000 queries of Athena through its API, under its quota (about nine minutes)
+	@$(BIN)/python -m benchmarks.athena_history $(ARGS)
 
 format: $(VENV)/.developed ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .

@@ -53,16 +53,18 @@ class Workload:
 
     def records(self) -> Iterator[QueryRecord]:
         """In time order, one a second."""
-        for number in range(len(self)):
-            day, template = divmod(number, self.templates)
-            yield QueryRecord(
-                query_id=str(number),
-                text=self._text(template, day),
-                context=SqlContext(self.dialect, CATALOGS[self.dialect], "db0", ("db0",)),
-                started_at=FIRST + timedelta(seconds=number),
-                source="benchmark",
-                actor="etl",
-            )
+        yield from map(self.record, range(len(self)))
+
+    def record(self, number: int) -> QueryRecord:
+        day, template = divmod(number, self.templates)
+        return QueryRecord(
+            query_id=str(number),
+            text=self._text(template, day),
+            context=SqlContext(self.dialect, CATALOGS[self.dialect], "db0", ("db0",)),
+            started_at=FIRST + timedelta(seconds=number),
+            source="benchmark",
+            actor="etl",
+        )
 
     def _name(self, number: int) -> TableName:
         return TableName(CATALOGS[self.dialect], f"db{number % _DATABASES}", f"t{number}")

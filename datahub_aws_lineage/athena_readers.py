@@ -136,6 +136,11 @@ class AthenaReaders:
         """What this run and earlier ones have read from the API, of each work group that was read to its end."""
         return self._api.read if self._api is not None else {}
 
+    def was_read_before(self, record: QueryRecord) -> bool:
+        """Whether an earlier run has read a query from the API that this one therefore does not ask it for."""
+        known = self._earlier.read.get(record.work_group or "") if self._earlier is not None else None
+        return known is not None and record.started_at in known
+
     def _started_queries(self, log: CloudTrailEvents | CloudTrailTrail) -> StartedReader:
         match log:
             case CloudTrailEvents():

@@ -10,7 +10,7 @@ from itertools import groupby
 from datahub_aws_lineage.athena_readers import may_execute
 from datahub_aws_lineage.chronology import Logged, each_once, in_time_order
 from datahub_aws_lineage.config import AwsLineageConfig
-from datahub_aws_lineage.model.ports import Diagnostics
+from datahub_aws_lineage.model.ports import Diagnostics, SkipReason
 from datahub_aws_lineage.model.queries import QueryRecord, well_formed
 from datahub_aws_lineage.model.secrets import mask_text
 from datahub_aws_lineage.readers import History, Readers
@@ -62,7 +62,8 @@ class QueryLogs:
     def _counts(self, record: QueryRecord) -> bool:
         if not record.text and record.session is None:
             if record.succeeded is not False:
-                self._diagnostics.skipped("hidden", f"{record.context.dialect} query", record.query_id)
+                reason: SkipReason = "outside_window" if self._readers.athena.was_read_before(record) else "hidden"
+                self._diagnostics.skipped(reason, f"{record.context.dialect} query", record.query_id)
             return False
         users, texts = self._config.user_pattern, self._config.query_pattern
         allowed = (record.actor is None or users.allowed(record.actor)) and texts.allowed(record.text)

@@ -44,7 +44,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
         super().__init__(config, ctx)  # type: ignore[arg-type]  # DataHub's own type variable is invariant
         self.config = config
         self.report: AwsLineageReport = AwsLineageReport()
-        self._checkpoints = WorkGroupCheckpoints(self.state_provider, config, ctx)
+        self.checkpoints = WorkGroupCheckpoints(self.state_provider, config, ctx)
 
     def get_report(self) -> AwsLineageReport:
         return self.report
@@ -66,7 +66,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
                 open_clients(self.config),
                 browse_paths(self.report, self.ctx),
                 stored_in(self.ctx.graph),
-                self._checkpoints,
+                self.checkpoints,
             )
         except AwsLineageError as e:
             self.report.diagnostics.failure("The account cannot be opened", str(e))

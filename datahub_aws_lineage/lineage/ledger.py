@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from typing_extensions import assert_never
 
-from datahub_aws_lineage.lineage.contents import ColumnFact, ColumnKey, Contents, InputKey, Read, Run, Source, Version
+from datahub_aws_lineage.lineage.contents import Contents, Run, Source, Version
 from datahub_aws_lineage.lineage.graph import Graph
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
+from datahub_aws_lineage.lineage.statement_tables import StatementTables, is_conditional
 from datahub_aws_lineage.model.lineage import (
     CreateExternalSchema,
     Drop,
@@ -28,7 +27,7 @@ from datahub_aws_lineage.model.lineage import (
     Truncate,
     UseDatabase,
 )
-from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable, TemporaryTable
 from datahub_aws_lineage.model.ports import Diagnostics
 
 _FILLS: frozenset[StatementKind] = frozenset(
@@ -57,8 +56,6 @@ _VIEWS: frozenset[StatementKind] = frozenset({"create_view", "create_materialize
 
 _MOST_REMEMBERED = 20_000
 """Statements of which it is remembered how they ran last."""
-
-_IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,7 @@ class Ledger:
 
     def read(self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None) -> Contents:
         """The edges of a definition, which belongs to no session."""
-        return _Names(self, dialect, warehouse, SessionState()).read(statement, run)
+        return StatementTables(self, dialect, warehouse, SessionState()).read(statement, run)
 
     def enter(
         self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None, state: SessionState
@@ -182,7 +179,7 @@ class Ledger:
         if again is not None and again.holds(statement, self._resolver.index.changes, self.graph):
             again.run.moves(run)
             return again.touched
-        names = _Names(self, dialect, warehouse, state)
+        names = StatementTables(self, dialect, warehouse, state)
         delta = names.read(statement, run)
         reads = {name for key in delta.inputs if (name := _name_of(key.upstream)) is not None}
         columns = {(name, key.upstream_column) for key in delta.columns if (name := _name_of(key.upstream)) is not None}
@@ -208,7 +205,7 @@ class Ledger:
         self,
         statement: Statement,
         run: Run,
-        names: _Names,
+        names: StatementTables,
         written: tuple[Dataset, ...],
         touched: Touched,
         warehouse: str | None,
@@ -221,7 +218,7 @@ class Ledger:
         )
 
     def _write(
-        self, statement: Statement, delta: Contents, names: _Names
+        self, statement: Statement, delta: Contents, names: StatementTables
     ) -> tuple[tuple[Dataset, ...], tuple[Dataset, ...]]:
         """The datasets that the statement names as its output, and where their data lies."""
         output = statement.output
@@ -253,8 +250,10 @@ class Ledger:
                 self.storages.setdefault(storage, set()).update(end.dataset for end in ends)
         return tuple(end.dataset for end in ends), storages
 
-    def _storages(self, statement: Statement, ends: tuple[Resolved, ...], names: _Names) -> tuple[Dataset, ...]:
-        """Where the statement puts the data: as it says itself, else where the catalog says that the tables lie.
+    def _storages(
+        self, statement: Statement, ends: tuple[Resolved, ...], names: StatementTables
+    ) -> tuple[Dataset, ...]:
+        """Where the statement puts the data: as it says itself, else where the catalog says that tables lie.
 
         A folder that holds a catalogued location and more is nobody's in particular.
         """
@@ -268,9 +267,9 @@ class Ledger:
 
     def _was_there_already(self, statement: Statement, dataset: Dataset) -> bool:
         """CREATE … IF NOT EXISTS of what is there does nothing."""
-        return statement.replaces and self.graph.current(dataset) is not None and _is_conditional(statement)
+        return statement.replaces and self.graph.current(dataset) is not None and is_conditional(statement)
 
-    def _take_effect(self, effect: Effect, names: _Names) -> None:
+    def _take_effect(self, effect: Effect, names: StatementTables) -> None:
         match effect:
             case Drop(TemporaryTable(name)):
                 names.drop_temporary(name)
@@ -294,149 +293,5 @@ class Ledger:
                 assert_never(effect)
 
 
-def _is_conditional(statement: Statement) -> bool:
-    return _IF_NOT_EXISTS.search(statement.text) is not None
-
-
 def _name_of(source: Source) -> Dataset | None:
     return source.life.last_name if isinstance(source, Version) else source
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """A table that is a dataset, and the life of it that is read."""
-
-    source: Source
-    version: Version | None
-
-
-_Place: TypeAlias = "_Named | Contents | None"
-"""What a name stands for: a dataset, the contents of a temporary table, or nothing that is known."""
-
-_THROUGH = Dataset("", "")
-"""Stands for a temporary table, in edges that are seen through at once."""
-
-
-def _add_inputs(delta: Contents, place: _Place, run: Run) -> None:
-    match place:
-        case _Named(source, version):
-            delta.add_input(InputKey(source), Read(run, version))
-        case Contents():
-            for key, read in place.inputs.items():
-                delta.add_input(key, Read(run, read.version))
-        case None:
-            pass
-
-
-class _Names:
-    """The tables of one statement, under the dialect, warehouse and session it ran in."""
-
-    def __init__(self, ledger: Ledger, dialect: Dialect, warehouse: str | None, state: SessionState) -> None:
-        self._ledger = ledger
-        self._dialect: Dialect = dialect
-        self._warehouse = warehouse
-        self._state = state
-        self.looked_at: list[tuple[Dataset, tuple[Source, Version | None]]] = []
-        self._named: dict[StatementTable, Dataset] = {}
-
-    def resolve(self, table: StatementTable, *, written: bool = False) -> Resolved | None:
-        return self._ledger.resolve(table, self._dialect, self._warehouse, written=written)
-
-    def datasets(self, table: StatementTable) -> tuple[Dataset, ...]:
-        """Both ends, where the table is one of an external schema."""
-        resolved = self.resolve(table, written=True)
-        if resolved is None:
-            return ()
-        return (resolved.dataset, resolved.source.dataset) if resolved.source else (resolved.dataset,)
-
-    def read(self, statement: Statement, run: Run) -> Contents:
-        """The edges of a statement, as if into an empty table."""
-        delta = Contents()
-        outcome = statement.outcome
-        if not isinstance(outcome, StatementLineage):
-            return delta
-        tables = dict.fromkeys(outcome.inputs)
-        tables.update((upstream.table, None) for column in outcome.columns for upstream in column.upstreams)
-        places = {table: self._place(table) for table in tables}
-        made = {table: place.by_column() for table, place in places.items() if isinstance(place, Contents)}
-        for column in outcome.columns:
-            fact = ColumnFact(column.expression, column.confidence, run)
-            for upstream in column.upstreams:
-                match places[upstream.table]:
-                    case _Named(source):
-                        delta.add_column(ColumnKey(source, upstream.column, column.column, upstream.subtype), fact)
-                    case Contents():
-                        key = ColumnKey(_THROUGH, upstream.column, column.column, upstream.subtype)
-                        delta.add_through(made[upstream.table], key, fact)
-                    case None:
-                        pass  # reported by `_place`
-        for place in places.values():
-            _add_inputs(delta, place, run)
-        return delta
-
-    @property
-    def read_datasets(self) -> Iterable[Dataset]:
-        """After `read`: the datasets that the statement names as what it reads."""
-        return self._named.values()
-
-    def columns_read(self, statement: Statement) -> Iterator[tuple[Dataset, str]]:
-        """After `read`: the columns that the statement uses, for values or for conditions."""
-        if isinstance(statement.outcome, StatementLineage):
-            used = (upstream for column in statement.outcome.columns for upstream in column.upstreams)
-            for upstream in (*used, *statement.outcome.indirect):
-                dataset = self._named.get(upstream.table)
-                if dataset is not None:
-                    yield dataset, upstream.column
-
-    def affected(self, statement: Statement) -> tuple[Dataset, ...]:
-        """What a statement without an output empties, drops or renames."""
-        found: dict[Dataset, None] = {}
-        for effect in statement.effects:
-            match effect:
-                case Truncate(TableName() as table) | Drop(TableName() as table) | Rename(_, TableName() as table):
-                    found.update(dict.fromkeys(self.datasets(table)))
-                case _:
-                    pass
-        return tuple(found)
-
-    def _place(self, table: StatementTable) -> _Place:
-        if not isinstance(table, TemporaryTable):
-            resolved = self.resolve(table)
-            if resolved is None:
-                return None
-            self._named[table] = resolved.dataset
-            found = self._ledger.graph.read(resolved.dataset)
-            self.looked_at.append((resolved.dataset, found))
-            return _Named(*found)
-        temporary = self._state.temporaries.get(table.name)
-        if temporary is None:
-            self._ledger.report_once(f"temporary: {table.name}", "temporary table", table.name)
-            return None
-        temporary.used = True
-        return temporary.contents
-
-    # ---- temporary tables ---------------------------------------------------------------------------------------
-
-    def write_temporary(self, name: str, statement: Statement, delta: Contents) -> None:
-        temporaries = self._state.temporaries
-        temporary = temporaries.get(name)
-        if temporary is not None and statement.replaces and _is_conditional(statement):
-            return
-        if temporary is None or statement.replaces or temporary.contents.emptied:
-            temporary = temporaries[name] = Temporary()
-        self._ledger.graph.add(temporary.contents, delta)
-
-    def drop_temporary(self, name: str) -> None:
-        temporary = self._state.temporaries.pop(name, None)
-        if temporary is not None:
-            self._ledger.report_unused(name, temporary)
-
-    def empty_temporary(self, name: str) -> None:
-        temporary = self._state.temporaries.get(name)
-        if temporary is not None:
-            temporary.contents.emptied = True
-
-    def rename_temporary(self, old: str, new: str) -> None:
-        temporary = self._state.temporaries.pop(old, None)
-        if temporary is not None:
-            self._state.temporaries[new] = temporary

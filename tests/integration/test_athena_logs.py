@@ -457,6 +457,14 @@ def test_a_second_run_reads_only_what_is_new(account: Account, tmp_path: Path) -
     assert "s3 exchange/daily" in map(_name, second.aspects("upstreamLineage"))
 
 
+def test_cloudtrail_hides_nothing_that_an_earlier_run_has_read(account: Account, tmp_path: Path) -> None:
+    run = Scheduled(account, tmp_path / "state.json", query_logs=[*WAYS["api"], *WAYS["cloudtrail_events"]])
+    run()
+    again = run().report.skipped.counts
+    assert "athena query: hidden" not in again
+    assert again["athena query: outside_window"] >= len(account.service.ran) - 2
+
+
 def test_usage_needs_whole_days(account: Account, tmp_path: Path) -> None:
     account.service.ran = [Ran(number, STATEMENTS[6], NOW - timedelta(seconds=number)) for number in range(1, 120)]
     account.service.ran += [
