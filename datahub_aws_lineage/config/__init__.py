@@ -220,6 +220,15 @@ class AwsLineageConfig(
         return self
 
     @model_validator(mode="after")
+    def _something_to_go_on_from(self) -> Self:
+        if self.stateful_ingestion is None or not self.stateful_ingestion.enabled:
+            reject_unused(self.athena, ("enable_stateful_time_window",), "stateful_ingestion is not enabled")
+        elif not self.incremental_lineage:
+            because = "incremental_lineage is false: lineage that is replaced needs every statement"
+            reject_unused(self.athena, ("enable_stateful_time_window",), because)
+        return self
+
+    @model_validator(mode="after")
     def _something_to_remove(self) -> Self:
         if not self.include_catalog_metadata:
             reject_unused(

@@ -155,3 +155,18 @@ def test_a_recipe_of_another_source_is_refused(recipe: dict[str, Any]) -> None:
 
 def test_an_empty_config_is_allowed_in_a_recipe() -> None:
     assert parse_recipe({"source": {"type": "aws-lineage"}}, "r").glue.enabled
+
+
+@pytest.mark.parametrize(
+    ("recipe", "because"),
+    [
+        ({}, "stateful_ingestion is not enabled"),
+        ({"stateful_ingestion": {"enabled": True}, "incremental_lineage": False}, "needs every statement"),
+    ],
+)
+def test_a_checkpoint_that_nothing_would_keep_is_an_error(recipe: dict[str, Any], because: str) -> None:
+    athena = {"enable_stateful_time_window": True}
+    with pytest.raises(ValidationError, match=because):
+        AwsLineageConfig.model_validate({**recipe, "athena": athena})
+    whole = {"stateful_ingestion": {"enabled": True}, "athena": athena}
+    assert AwsLineageConfig.model_validate(whole).athena.enable_stateful_time_window
