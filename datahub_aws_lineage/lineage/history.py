@@ -62,7 +62,7 @@ class History:
         *,
         unknown_tables: UnknownTables = "keep_where_catalog_is_partial",
         storage_lineage: bool = True,
-        on_run: Callable[[RanStatement], None] = lambda _: None,
+        on_run: Callable[[RanStatement], None] | None = None,
     ) -> None:
         self._resolver = resolver
         self._index = resolver.index
@@ -286,7 +286,7 @@ class History:
         touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
         if touched.datasets:
             self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)
-        if touched.reads or touched.writes:
+        if self._on_run is not None and (touched.reads or touched.writes):
             self._on_run(
                 RanStatement(
                     query=step.query,
