@@ -64,7 +64,7 @@ class SavedStatementReader:
         yield PreparedStatement(work_group, name, text, modified_at.astimezone(timezone.utc))
 
     def _work_groups(self) -> list[str]:
-        with self._work_group("The list of Athena's work groups", "all"):
+        with self._work_group("Athena's work groups", "all"):
             pages = paginate(self._client, "ListWorkGroups", MaxResults=_PAGE)
             names = [str(summary.get("Name")) for page in pages for summary in page.get("WorkGroups", [])]
             return [name for name in names if self._work_group_allowed(name)]
