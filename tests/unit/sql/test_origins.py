@@ -439,13 +439,15 @@ SIZE = 250_000
     ],
     ids=lambda text: text[:12],
 )
-def test_a_large_text_takes_milliseconds(text: str) -> None:
-    assert _seconds(text) < 0.05
+def test_a_large_text_takes_linear_time(text: str) -> None:
+    """Some milliseconds on an idle machine; a step back for each character would take minutes."""
+    assert _seconds(text) < 1
 
 
 @pytest.mark.parametrize("comment", ["", "/* a note */"])
 def test_a_large_text_without_a_comment_at_its_end_is_not_scanned(comment: str) -> None:
-    assert _seconds(comment + "'a'-1/2," * (SIZE // 8)) < 0.002
+    text = comment + "'a'-1/2," * (SIZE // 8)
+    assert _seconds(text) < _seconds(text + " -- a note") / 2
 
 
 def test_it_never_raises() -> None:
