@@ -17,9 +17,9 @@ from datahub_aws_lineage.lineage.homes import (
     InWarehouse,
     Mounted,
 )
-from datahub_aws_lineage.lineage.locations import LocationIndex
+from datahub_aws_lineage.lineage.locations import LocationIndex, location_name
 from datahub_aws_lineage.model.catalog import Column, Database, DataCatalog, ExternalSchema, LinkTarget, Table
-from datahub_aws_lineage.model.names import DATA_CATALOG, Dialect, StatementTable, TableName
+from datahub_aws_lineage.model.names import DATA_CATALOG, Dialect, S3Location, StatementTable, TableName
 from datahub_aws_lineage.model.ports import Schemas
 
 ICEBERG_METADATA = frozenset(
@@ -88,6 +88,8 @@ class CatalogIndex:
         mapped: Container[str] = (),
     ) -> None:
         self.locations = LocationIndex()
+        self._in_files: dict[str, tuple[Column, ...] | None] = {}
+        """Columns of the files at a catalogued location, in their order; None where tables there disagree."""
         self._data_catalog: dict[tuple[str | None, TableName], CataloguedTable] = {}
         self._warehouses: dict[tuple[str | None, TableName], CataloguedTable] = {}
         self._database_links: dict[tuple[str, str], LinkTarget] = {}
@@ -126,7 +128,16 @@ class CatalogIndex:
         if (table.catalog_id or "") <= (first.catalog_id or ""):
             self._data_catalog[None, name] = known
         if location is not None and table.link is None:
-            self.locations.add(location)
+            self._add_location(location, table.columns)
+
+    def _add_location(self, location: str, columns: tuple[Column, ...] | None) -> None:
+        self.locations.add(location)
+        name = location_name(location)
+        if name is not None and columns is not None:
+            in_files = tuple(column for column in columns if not column.partition_key)
+            known = self._in_files.setdefault(name, in_files)
+            if known is not None and [column.name for column in known] != [column.name for column in in_files]:
+                self._in_files[name] = None
 
     def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         """An external schema of a warehouse, or a database that it made from a datashare."""
@@ -207,13 +218,24 @@ class CatalogIndex:
     def columns(
         self, table: StatementTable, dialect: Dialect, warehouse: str | None = None
     ) -> tuple[Column, ...] | None:
-        """The columns that a statement sees; None for what is not known, and for tables of metadata."""
+        """The columns that a statement sees; None for what is not known, and for tables of metadata.
+
+        Of an S3 location, what the Data Catalog says of the files there, in their order.
+        """
+        if isinstance(table, S3Location):
+            name = self.location_of(table.uri)
+            return self._in_files.get(name) if name is not None else None
         if not isinstance(table, TableName):
             return None
         found = self.find(table, dialect, warehouse)
         if isinstance(found.home, InDataCatalog) and "$" in table.table and "$" not in found.home.name.table:
             return None
         return found.columns
+
+    def location_of(self, uri: str, *, written: bool = False) -> str | None:
+        """The catalogued location that holds `uri`; for what is read, also the only one below it."""
+        name = self.locations.longest_prefix(uri)
+        return self.locations.only_one_below(uri) if name is None and not written else name
 
     def schemas(self, dialect: Dialect, warehouse: str | None = None) -> Schemas:
         """This index as the `Schemas` port, for statements without a session."""

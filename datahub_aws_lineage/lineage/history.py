@@ -29,7 +29,7 @@ from datahub_aws_lineage.model.lineage import (
     TransactionMark,
     Unresolved,
 )
-from datahub_aws_lineage.model.names import Dataset, Dialect, TableName
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, TableName
 from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.model.queries import PreparedStatement, QueryRecord
 
@@ -115,7 +115,7 @@ class History:
         state = self._state(record, warehouse)
         database = record.context.default_catalog
 
-        def columns_of(table: TableName) -> Columns:
+        def columns_of(table: TableName | S3Location) -> Columns:
             return self._columns(table, record.context.dialect, warehouse)
 
         def has_schema(schema: str) -> bool:
@@ -313,7 +313,7 @@ class History:
             case _:
                 assert_never(statement.outcome)
 
-    def _columns(self, table: TableName, dialect: Dialect, warehouse: str | None) -> Columns:
+    def _columns(self, table: TableName | S3Location, dialect: Dialect, warehouse: str | None) -> Columns:
         """The catalog's columns; for a table that it lacks, what the statement that made it taught."""
         columns = self._index.columns(table, dialect, warehouse)
         if columns is not None:

@@ -215,9 +215,7 @@ class Resolver:
 
     def _location(self, location: S3Location, *, written: bool) -> Resolution:
         """The Data Catalog's location that holds it; for what is read, also the only one below; else its folder."""
-        name = self.index.locations.longest_prefix(location.uri)
-        if name is None and not written:
-            name = self.index.locations.only_one_below(location.uri)
+        name = self.index.location_of(location.uri, written=written)
         if name is not None:
             return Resolved(Dataset("s3", name, self._naming.s3_instance), known=True)
         segments = folder_segments(location.uri)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from typing_extensions import assert_never
+
 from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, SetSearchPath, Statement, UseDatabase
-from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
+from datahub_aws_lineage.model.names import S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
 Columns = tuple[Column, ...] | None
@@ -144,7 +146,7 @@ class Session:
         warehouse: str | None,
         state: SessionState,
         prepared: Mapping[str, str],
-        columns_of: Callable[[TableName], Columns],
+        columns_of: Callable[[TableName | S3Location], Columns],
         has_schema: Callable[[str], bool],
     ) -> None:
         self.record = record
@@ -174,8 +176,10 @@ class Session:
             case TableName():
                 drafts = self.state.transaction.drafts if self.state.transaction else {}
                 return drafts.get(table) or self._columns_of(table)
+            case S3Location():
+                return self._columns_of(table)
             case _:
-                return None
+                assert_never(table)
 
     def _schemas_of(self, name: str) -> tuple[str, ...]:
         if name != "$user":

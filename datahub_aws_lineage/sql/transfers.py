@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from datahub_aws_lineage.model.names import S3Location
 from datahub_aws_lineage.sql.cursor import Cursor
 from datahub_aws_lineage.sql.relations import BY_POSITION_NAME, KNOWN, OutputColumn
 from datahub_aws_lineage.sql.statements import Analysis, Found, check_location
@@ -14,7 +17,8 @@ _JOB_COMMANDS = frozenset({"ALTER", "DROP", "LIST", "RUN", "SHOW"})
 
 
 def copy(analysis: Analysis) -> Found:
-    """COPY t [(columns)] FROM 'source' …: by convention each column is read from the column of that name.
+    """COPY t [(columns)] FROM 'source' …: each column is read from the column in its place, where the source's columns
+    are known and the format has no names of its own, else by convention from the column of that name.
 
     With a JSONPaths or Avro path file the names in the source are unknown (Redshift, COPY from JSON format).
     """
@@ -33,15 +37,27 @@ def copy(analysis: Analysis) -> Found:
         analysis.collector.gap("source", f"COPY reads {uri}, which is no S3 location")
         return Found("copy", target.table, writes_rows_of_existing=True)
     analysis.collector.read(source)
+    options = cursor.at
     if _mapped_by_file(cursor):
         return Found("copy", target.table, writes_rows_of_existing=True)
     names = listed or target.names
     if names is None:
         analysis.collector.gap("target", f"the columns of {target.table} are unknown")
         names = []
-    confidence = KNOWN if target.names else BY_POSITION_NAME
-    columns = [OutputColumn(name, Value({Source(source, (name,), "IDENTITY"): confidence})) for name in names]
+    cursor.at = options
+    in_files = [column.name for column in analysis.session.schemas.columns(source) or ()]
+    by_place = len(in_files) == len(names) and not _has_names(cursor)
+    confidence = KNOWN if target.names or by_place else BY_POSITION_NAME
+    columns = [
+        OutputColumn(name, Value({Source(source, (read,), "IDENTITY"): confidence}))
+        for name, read in zip(names, in_files if by_place else names, strict=True)
+    ]
     return Found("copy", target.table, analysis.in_target(columns, target), writes_rows_of_existing=True)
+
+
+def _has_names(cursor: Cursor) -> bool:
+    """JSON and Avro find a column by its name; text, PARQUET and ORC go by position (Redshift, COPY)."""
+    return cursor.skip_to("JSON", "AVRO")
 
 
 def _mapped_by_file(cursor: Cursor) -> bool:
@@ -69,4 +85,21 @@ def unload(analysis: Analysis) -> Found:
     quoted = Cursor(inner, analysis.text)
     text = quoted.string()
     relation = analysis.inner_query(text) if text is not None and quoted.done else analysis.query(inner)
-    return Found("unload", location, analysis.named_columns(relation))
+    columns = analysis.named_columns(relation)
+    if relation.stars or _keeps_names(cursor):
+        return Found("unload", location, columns)
+    return Found("unload", location, _in_places(columns, location, analysis))
+
+
+def _keeps_names(cursor: Cursor) -> bool:
+    """Whether the files have the columns' names in them, or leave some columns out: all but plain text."""
+    options = {token.text.upper().partition(" ")[0] for token in cursor.rest()}
+    return not options.isdisjoint({"PARQUET", "ORC", "AVRO", "JSON", "PARTITION", "PARTITIONED_BY"})
+
+
+def _in_places(columns: list[OutputColumn], location: S3Location, analysis: Analysis) -> list[OutputColumn]:
+    """Under the names that the catalog gives to the columns of text files there, which go by position."""
+    in_files = analysis.session.schemas.columns(location) or ()
+    if len(in_files) != len(columns):
+        return columns
+    return [replace(made, name=column.name) for made, column in zip(columns, in_files, strict=True)]
