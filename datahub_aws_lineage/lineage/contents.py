@@ -26,13 +26,15 @@ class Run:
     """The newest run behind an edge. `query` is None for what is defined rather than run (views).
 
     The edges of one statement share it: where the statement runs again under the same circumstances, it `moves` on.
-    `displaced` says that one of the edges has passed to the run of another statement.
+    `displaced` says that one of the edges has passed to the run of another statement. `certainty` lessens the
+    confidence of its edges where the log does not say that it succeeded.
     """
 
     query: str | None = None
     at: datetime | None = None
     actor: str | None = None
     displaced: bool = False
+    certainty: float = 1.0
 
     def moves(self, later: Run) -> None:
         if is_newer(later, self):
@@ -40,6 +42,9 @@ class Run:
 
 
 DEFINED = Run()
+
+UNCONFIRMED = 0.9
+"""The certainty of what a log shows that is written before statements run, or that keeps no outcome."""
 
 
 class Version(NamedTuple):

@@ -51,6 +51,10 @@ class Graph:
     def contents(self) -> Iterator[Contents]:
         yield from self._bound.values()
 
+    def datasets(self) -> tuple[Dataset, ...]:
+        """All names that are in use now."""
+        return tuple(self._bound)
+
     def items(self) -> Iterator[tuple[Dataset, Contents]]:
         yield from self._bound.items()
 

@@ -9,7 +9,7 @@ from typing import cast, get_args
 from typing_extensions import assert_never
 
 from datahub_aws_lineage.lineage.assembly import Assembly
-from datahub_aws_lineage.lineage.contents import DEFINED, Contents, Run
+from datahub_aws_lineage.lineage.contents import DEFINED, UNCONFIRMED, Contents, Run
 from datahub_aws_lineage.lineage.copies import Copies, copies_in_catalogs
 from datahub_aws_lineage.lineage.ledger import Ledger
 from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query_id
@@ -138,6 +138,8 @@ class History:
             if state.transaction is not None:
                 state.transaction.failed = True
         else:
+            if record.succeeded is None:
+                self._diagnostics.seen("statements of which the log does not say whether they succeeded")
             for statement in statements:
                 self._take(self._step(session, statement), state, warehouse)
         if record.session is None:
@@ -282,7 +284,8 @@ class History:
         record, statement = step.record, step.statement
         if isinstance(statement.outcome, Unresolved):
             return
-        run = Run(step.query, record.started_at, record.person)
+        certainty = UNCONFIRMED if record.succeeded is None else 1.0
+        run = Run(step.query, record.started_at, record.person, certainty=certainty)
         touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
         if touched.datasets:
             self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)

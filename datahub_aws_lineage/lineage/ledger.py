@@ -19,6 +19,7 @@ from datahub_aws_lineage.model.lineage import (
     Outcome,
     Prepare,
     Rename,
+    RenameSchema,
     SetSearchPath,
     Statement,
     StatementKind,
@@ -27,7 +28,7 @@ from datahub_aws_lineage.model.lineage import (
     Truncate,
     UseDatabase,
 )
-from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable, TemporaryTable
+from datahub_aws_lineage.model.names import Dataset, Dialect, S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.ports import Diagnostics
 
 _FILLS: frozenset[StatementKind] = frozenset(
@@ -87,11 +88,12 @@ class _Again:
     run: Run
     touched: Touched
 
-    def holds(self, statement: Statement, changes: int, graph: Graph) -> bool:
+    def holds(self, statement: Statement, run: Run, changes: int, graph: Graph) -> bool:
         return (
             self.outcome is statement.outcome
             and self.changes == changes
             and not self.run.displaced
+            and self.run.certainty >= run.certainty
             and all(graph.current(dataset) is contents and not contents.emptied for dataset, contents in self.targets)
             and all(graph.read(dataset) == found for dataset, found in self.looked_at)
         )
@@ -176,7 +178,7 @@ class Ledger:
     ) -> Touched:
         """Takes a statement that ran."""
         again = self._again.get((run.query, warehouse)) if statement.fingerprint is not None else None
-        if again is not None and again.holds(statement, self._resolver.index.changes, self.graph):
+        if again is not None and again.holds(statement, run, self._resolver.index.changes, self.graph):
             again.run.moves(run)
             return again.touched
         names = StatementTables(self, dialect, warehouse, state)
@@ -287,10 +289,18 @@ class Ledger:
                 before, after = names.resolve(old, written=True), names.resolve(new, written=True)
                 if before is not None and after is not None:
                     self.graph.rename(before.dataset, after.dataset)
+            case RenameSchema():
+                self._rename_schema(effect, names)
             case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)
+
+    def _rename_schema(self, effect: RenameSchema, names: StatementTables) -> None:
+        for dataset, name in names.of_schema(effect.database, effect.old, self.graph.datasets()):
+            after = names.resolve(TableName(effect.database, effect.new, name), written=True)
+            if after is not None:
+                self.graph.rename(dataset, after.dataset)
 
 
 def _name_of(source: Source) -> Dataset | None:

@@ -9,7 +9,7 @@ from typing_extensions import assert_never
 
 from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, SetSearchPath, Statement, UseDatabase
+from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, RenameSchema, SetSearchPath, Statement, UseDatabase
 from datahub_aws_lineage.model.names import S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
@@ -98,6 +98,8 @@ class SessionState:
                     columns = self._draft_of(old)
                     self._learn_table(old, None, there=False)
                     self._learn_table(new, columns, there=True)
+                case RenameSchema(database, old_schema, new_schema):
+                    self._learn_schema(database, old_schema, new_schema)
                 case _:
                     pass
         if statement.output is not None and (statement.replaces or statement.temporary):
@@ -114,6 +116,11 @@ class SessionState:
                 self.transaction.drafts[table] = columns
             case _:
                 pass
+
+    def _learn_schema(self, database: str, old: str, new: str) -> None:
+        drafts = self.transaction.drafts if self.transaction is not None else {}
+        for table in [table for table in drafts if (table.catalog, table.database) == (database, old)]:
+            drafts[replace(table, database=new)] = drafts.pop(table)
 
     def _draft_of(self, table: StatementTable) -> Columns:
         match table:

@@ -83,6 +83,16 @@ class StatementTables:
             return ()
         return (resolved.dataset, resolved.source.dataset) if resolved.source else (resolved.dataset,)
 
+    def of_schema(self, database: str, schema: str, datasets: Iterable[Dataset]) -> Iterator[tuple[Dataset, str]]:
+        """Those of `datasets` that are tables of a schema of this warehouse, each with its own name."""
+        any_table = self.resolve(TableName(database, schema, "t"), written=True)
+        if any_table is not None and any_table.source is None and any_table.dataset.platform == "redshift":
+            prefix = any_table.dataset.name.removesuffix("t")
+            for dataset in datasets:
+                same_place = (dataset.platform, dataset.instance) == ("redshift", any_table.dataset.instance)
+                if same_place and dataset.name.startswith(prefix):
+                    yield dataset, dataset.name.removeprefix(prefix)
+
     def read(self, statement: Statement, run: Run) -> Contents:
         """The edges of a statement, as if into an empty table."""
         delta = Contents()
@@ -94,7 +104,7 @@ class StatementTables:
         places = {table: self._place(table) for table in tables}
         made = {table: place.by_column() for table, place in places.items() if isinstance(place, Contents)}
         for column in outcome.columns:
-            fact = ColumnFact(column.expression, column.confidence, run)
+            fact = ColumnFact(column.expression, column.confidence * run.certainty, run)
             for upstream in column.upstreams:
                 match places[upstream.table]:
                     case _Named(source):

@@ -139,6 +139,15 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameSchema:
+    """ALTER SCHEMA … RENAME TO: every table of `old` is one of `new` from here on."""
+
+    database: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """DROP TABLE or VIEW: what was written before has no effect on a later table of that name."""
 
@@ -192,7 +201,15 @@ class Prepare:
 
 
 Effect: TypeAlias = (
-    Rename | Drop | Truncate | SetSearchPath | UseDatabase | TransactionMark | CreateExternalSchema | Prepare
+    Rename
+    | RenameSchema
+    | Drop
+    | Truncate
+    | SetSearchPath
+    | UseDatabase
+    | TransactionMark
+    | CreateExternalSchema
+    | Prepare
 )
 """What a statement does to the statements that follow it, other than moving data."""
 

@@ -6,6 +6,7 @@ from datahub_aws_lineage.model.lineage import (
     Drop,
     Effect,
     Rename,
+    RenameSchema,
     SetSearchPath,
     TransactionMark,
     Truncate,
@@ -56,6 +57,8 @@ def alter(analysis: Analysis) -> Found:
     cursor = analysis.cursor
     if cursor.sees("ALTER", "EXTERNAL", "VIEW"):
         return creates.alter_external_view(analysis)
+    if cursor.sees("ALTER", "SCHEMA"):
+        return _alter_schema(analysis)
     if not (cursor.sees("ALTER", "TABLE") or cursor.sees("ALTER", "VIEW")):
         return Found("utility")
     start = cursor.at
@@ -69,6 +72,17 @@ def alter(analysis: Analysis) -> Found:
         alters.alter_columns(analysis, old)
         return Found("utility")
     return Found("rename", effects=(Rename(old, _beside(old, cursor.name())),))
+
+
+def _alter_schema(analysis: Analysis) -> Found:
+    """ALTER SCHEMA name RENAME TO name; an owner or a quota moves nothing (Redshift)."""
+    cursor = analysis.cursor
+    cursor.at += 2
+    old = cursor.name()[-1]
+    if not cursor.takes("RENAME", "TO"):
+        return Found("utility")
+    effect = RenameSchema(analysis.session.context.default_catalog, old, cursor.name()[-1])
+    return Found("utility", effects=(effect,))
 
 
 def _beside(old: StatementTable, parts: tuple[str, ...]) -> StatementTable:

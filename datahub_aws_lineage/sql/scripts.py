@@ -13,6 +13,7 @@ from datahub_aws_lineage.model.lineage import (
     Drop,
     Prepare,
     Rename,
+    RenameSchema,
     SetSearchPath,
     Statement,
     StatementKind,
@@ -92,6 +93,8 @@ def _learn(statement: Statement, session: Session) -> None:
         match effect:
             case Rename(old=old, new=new):
                 schemas.rename(old, new)
+            case RenameSchema():
+                schemas.rename_schema(effect)
             case Drop(table=table):
                 schemas.forget(table)
             case SetSearchPath(schemas=path):

@@ -1,0 +1,76 @@
+"""ALTER SCHEMA … RENAME TO: blue and green schemas that change places."""
+
+from __future__ import annotations
+
+from warehouse_story import Warehouse
+
+
+def test_what_was_built_under_the_old_name_is_found_under_the_new_one() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.mart.facts": "id"})
+    warehouse.run(
+        "CREATE TABLE mart_new.facts AS SELECT id FROM raw.orders",
+        "ALTER SCHEMA mart RENAME TO mart_old",
+        "ALTER SCHEMA mart_new RENAME TO mart",
+        "DROP SCHEMA mart_old CASCADE",
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id"}
+
+
+def test_what_read_the_old_name_reads_the_new_one() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.mart.facts": "id", "dev.public.report": "n"})
+    warehouse.run(
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders",
+        "INSERT INTO report (n) SELECT id FROM stage.facts",
+        "ALTER SCHEMA stage RENAME TO mart",
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id", "mart.facts:id -> public.report:n"}
+
+
+def test_within_a_transaction_the_next_statement_sees_it() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.mart.facts": "id", "dev.public.report": "id"})
+    warehouse.run(
+        "BEGIN",
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders",
+        "ALTER SCHEMA stage RENAME TO mart",
+        "INSERT INTO report SELECT * FROM mart.facts",
+        "COMMIT",
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id", "mart.facts:id -> public.report:id"}
+
+
+def test_a_rename_that_was_rolled_back_did_not_happen() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.stage.facts": "id"})
+    warehouse.run(
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders",
+        "BEGIN",
+        "ALTER SCHEMA stage RENAME TO mart",
+        "ROLLBACK",
+    )
+    assert warehouse.edges == {"raw.orders:id -> stage.facts:id"}
+
+
+def test_in_one_text() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.mart.facts": "id", "dev.public.report": "id"})
+    warehouse.run(
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders; ALTER SCHEMA stage RENAME TO mart;"
+        " INSERT INTO report SELECT * FROM mart.facts"
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id", "mart.facts:id -> public.report:id"}
+
+
+def test_an_owner_or_a_quota_renames_nothing() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.stage.facts": "id"})
+    warehouse.run(
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders",
+        "ALTER SCHEMA stage OWNER TO etl",
+        "ALTER SCHEMA stage QUOTA 50 GB",
+    )
+    assert warehouse.edges == {"raw.orders:id -> stage.facts:id"}
+
+
+def test_what_a_log_cannot_confirm_is_less_sure() -> None:
+    tables = {"dev.raw.orders": "id", "dev.mart.facts": "id"}
+    text = "INSERT INTO mart.facts SELECT id FROM raw.orders"
+    assert Warehouse(tables).run(text, succeeded=None).confidences == {0.9}
+    assert Warehouse(tables).run(text, succeeded=None).run(text).confidences == {1.0}
+    assert Warehouse(tables).run(text, text).run(text, succeeded=None).confidences == {1.0}
