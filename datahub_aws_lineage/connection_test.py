@@ -16,6 +16,7 @@ from datahub_aws_lineage.aws import (
     redshift_data,
     redshift_file,
     redshift_history,
+    redshift_log_group,
 )
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi
@@ -24,6 +25,7 @@ from datahub_aws_lineage.config import (
     AuditLog,
     AwsLineageConfig,
     FileLog,
+    LogGroup,
     QueryLog,
     RedshiftConfig,
     SystemViewsLog,
@@ -68,6 +70,8 @@ def _log_attempt(
             return partial(_probe_history, api, warehouse)
         case AuditLog():
             return partial(redshift_audit_log.probe, clients, log.bucket, log.prefix)
+        case LogGroup():
+            return partial(redshift_log_group.probe, clients, log.log_group)
         case FileLog():
             return partial(redshift_file.probe, Path(log.path))
         case _:

@@ -14,13 +14,23 @@ from datahub_aws_lineage.athena_readers import AthenaReaders, may_execute
 from datahub_aws_lineage.aws.athena import Earlier
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
+from datahub_aws_lineage.aws.pace import unpaced
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.aws.redshift_data import Cluster, RedshiftDataApi, Target, WorkGroup
 from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
 from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
+from datahub_aws_lineage.aws.redshift_log_group import LogGroupHistoryReader
 from datahub_aws_lineage.aws.sessions import open_session
-from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, QueryLog, RedshiftConfig, SystemViewsLog
+from datahub_aws_lineage.config import (
+    AuditLog,
+    AwsLineageConfig,
+    FileLog,
+    LogGroup,
+    QueryLog,
+    RedshiftConfig,
+    SystemViewsLog,
+)
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader, SkipReason
 from datahub_aws_lineage.model.queries import TimeWindow
@@ -150,6 +160,9 @@ class Readers:
                 return SystemViewHistoryReader(api, diagnostics, self._window, databases)
             case AuditLog():
                 return AuditLogHistoryReader(self._clients, diagnostics, self._window, log.bucket, log.prefix)
+            case LogGroup():
+                pause = unpaced if self._config.snapshot is not None else None
+                return LogGroupHistoryReader(self._clients, diagnostics, self._window, log.log_group, pause=pause)
             case FileLog():
                 return FileHistoryReader(Path(log.path), diagnostics, self._window, database=warehouse.databases[0])
             case _:
@@ -163,6 +176,8 @@ def log_name(log: QueryLog) -> str:
             return "query history"
         case AuditLog():
             return f"audit log s3://{log.bucket}/{log.prefix}"
+        case LogGroup():
+            return f"log group {log.log_group}"
         case FileLog():
             return f"file {log.path}"
         case _:

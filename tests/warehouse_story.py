@@ -51,10 +51,10 @@ class Warehouse:
                 transaction=transaction,
                 succeeded=succeeded,
             )
-            self._apply(self._last)
+            self.apply(self._last)
         return self
 
-    def _apply(self, record: QueryRecord) -> None:
+    def apply(self, record: QueryRecord) -> None:
         session = self.history.session(record)
         texts = self._repeats.analyze(record.text, session.context, session, session.prepared) if record.text else ()
         self.history.apply(record, texts)

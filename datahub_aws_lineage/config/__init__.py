@@ -32,7 +32,7 @@ from datahub_aws_lineage.config.athena import (
 )
 from datahub_aws_lineage.config.glue import GlueConfig
 from datahub_aws_lineage.config.patterns import ALL, Pattern, reject_unused
-from datahub_aws_lineage.config.redshift import AuditLog, FileLog, QueryLog, RedshiftConfig, SystemViewsLog
+from datahub_aws_lineage.config.redshift import AuditLog, FileLog, LogGroup, QueryLog, RedshiftConfig, SystemViewsLog
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.queries import TimeWindow
 
@@ -50,6 +50,7 @@ __all__ = [
     "CloudTrailTrail",
     "FileLog",
     "GlueConfig",
+    "LogGroup",
     "QueryLog",
     "RedshiftConfig",
     "SystemViewsLog",

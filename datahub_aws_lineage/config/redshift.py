@@ -26,6 +26,24 @@ class AuditLog(ConfigModel):
     prefix: str = Field(default="", description="Key prefix in front of `AWSLogs/`.")
 
 
+class LogGroup(ConfigModel):
+    """The user-activity audit log in CloudWatch Logs: of a provisioned cluster, or of a serverless namespace."""
+
+    type: Literal["cloudwatch_logs"] = Field(description="Read the user-activity audit log from CloudWatch Logs.")
+    log_group: str = Field(
+        min_length=1,
+        description="`/aws/redshift/cluster/CLUSTER/useractivitylog`, or `/aws/redshift/NAMESPACE/useractivitylog`.",
+    )
+
+    @field_validator("log_group", mode="after")
+    @classmethod
+    def _of_activity(cls, log_group: str) -> str:
+        other = log_group.rsplit("/", 1)[-1]
+        if other in ("connectionlog", "userlog"):
+            raise ValueError(f"{log_group} holds no statements: give the log group that ends in /useractivitylog")
+        return log_group
+
+
 class FileLog(ConfigModel):
     """A query log that somebody exported."""
 
@@ -33,7 +51,7 @@ class FileLog(ConfigModel):
     path: str = Field(min_length=1, description="CSV, JSON lines or a user-activity log; gzipped or not.")
 
 
-QueryLog = Annotated[SystemViewsLog | AuditLog | FileLog, Field(discriminator="type")]
+QueryLog = Annotated[SystemViewsLog | AuditLog | LogGroup | FileLog, Field(discriminator="type")]
 
 
 class RedshiftConfig(PlatformInstanceConfigMixin):

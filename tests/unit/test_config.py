@@ -10,7 +10,15 @@ import pytest
 from freezegun import freeze_time
 from pydantic import ValidationError
 
-from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, SystemViewsLog, load_recipe, parse_recipe
+from datahub_aws_lineage.config import (
+    AuditLog,
+    AwsLineageConfig,
+    FileLog,
+    LogGroup,
+    SystemViewsLog,
+    load_recipe,
+    parse_recipe,
+)
 from datahub_aws_lineage.errors import ConfigurationError
 
 SERVERLESS = {"name": "analytics", "work_group": "wg"}
@@ -105,10 +113,11 @@ def test_what_would_do_nothing_or_cannot_be_is_refused(settings: dict[str, Any],
     assert says in refusal(**settings)
 
 
-def test_the_three_kinds_of_query_log() -> None:
+def test_the_kinds_of_query_log() -> None:
     logs = [{"type": "system_views"}, {"type": "audit_log", "bucket": "b"}, {"type": "file", "path": "x.csv"}]
+    logs.append({"type": "cloudwatch_logs", "log_group": "/aws/redshift/default/useractivitylog"})
     (warehouse,) = config(redshift=[{**CLUSTER, "databases": ["Dev", "dev"], "query_logs": logs}]).redshift
-    assert [type(log) for log in warehouse.query_logs] == [SystemViewsLog, AuditLog, FileLog]
+    assert [type(log) for log in warehouse.query_logs] == [SystemViewsLog, AuditLog, FileLog, LogGroup]
     assert warehouse.databases == ["dev"]
     assert warehouse.reads_catalog
 

@@ -30,6 +30,7 @@ from datahub_aws_lineage.aws import (
     redshift_data,
     redshift_file,
     redshift_history,
+    redshift_log_group,
 )
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
 from datahub_aws_lineage.sql import dialects, relations
@@ -96,7 +97,7 @@ def policy() -> dict[str, Any]:
             statement("CloudTrail", *cloudtrail_lookup.PERMISSIONS, *cloudtrail_trail.PERMISSIONS),
             statement("RedshiftDataApi", *data_api),
             statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
-            statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS),
+            statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS, *redshift_log_group.PERMISSIONS),
         ],
     }
 
@@ -136,6 +137,7 @@ SECTIONS = {
     "redshift[]": models.RedshiftConfig,
     "redshift[].query_logs[] type system_views": models.SystemViewsLog,
     "redshift[].query_logs[] type audit_log": models.AuditLog,
+    "redshift[].query_logs[] type cloudwatch_logs": models.LogGroup,
     "redshift[].query_logs[] type file": models.FileLog,
 }
 COMPUTED = {"start_time": "yesterday, 0:00 UTC", "end_time": "now", "aws_config": "-"}

@@ -81,6 +81,7 @@ def test_a_part_that_cannot_be_asked_does_not_hide_the_others(recording: Recordi
             {"name": "exported", "query_logs": [{"type": "file", "path": str(log)}]},
             {"name": "lost", "query_logs": [{"type": "file", "path": str(tmp_path / "gone.csv")}]},
             {"name": "audited", "query_logs": [{"type": "audit_log", "bucket": "b", "prefix": "p"}]},
+            {"name": "logged", "query_logs": [{"type": "cloudwatch_logs", "log_group": "/aws/redshift/x/y"}]},
         ],
     )
     assert report.capability_report is not None
@@ -93,6 +94,7 @@ def test_a_part_that_cannot_be_asked_does_not_hide_the_others(recording: Recordi
         f"Redshift exported: file {log}": True,
         f"Redshift lost: file {tmp_path / 'gone.csv'}": False,
         "Redshift audited: audit log s3://b/p": False,
+        "Redshift logged: log group /aws/redshift/x/y": False,
     }
 
 
