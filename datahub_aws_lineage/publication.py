@@ -163,7 +163,7 @@ class Publication:
         return (
             dataset.platform == "redshift"
             and any(one.describes_log_tables for one in warehouses)
-            and not any(one.has_data_api and database in one.databases for one in warehouses)
+            and not any(one.has_data_api and (one.all_databases or database in one.databases) for one in warehouses)
         )
 
     # ---- what DataHub has already -----------------------------------------------------------------------------------

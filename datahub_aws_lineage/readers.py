@@ -16,7 +16,7 @@ from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
 from datahub_aws_lineage.aws.pace import unpaced
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
-from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
+from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader, local_databases
 from datahub_aws_lineage.aws.redshift_data import Cluster, RedshiftDataApi, Target, WorkGroup
 from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
 from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
@@ -94,6 +94,7 @@ class Readers:
         self._clients = clients
         self._diagnostics = diagnostics
         self._window = window
+        self._all_databases: dict[str, tuple[str, ...]] = {}
         self.athena = AthenaReaders(config, clients, diagnostics, window, earlier)
 
     def glue(self) -> GlueCatalogReader | None:
@@ -114,7 +115,7 @@ class Readers:
         return RedshiftCatalogReader(
             RedshiftDataApi(self._clients, target),
             _Labelled(self._diagnostics, warehouse.name),
-            tuple(warehouse.databases),
+            self._databases(warehouse, target),
             table_allowed=self._config.table_pattern.allowed,
         )
 
@@ -149,6 +150,17 @@ class Readers:
         if self.athena.history_logs:
             _exhaust(self.athena.data_catalogs())
 
+    def _databases(self, warehouse: RedshiftConfig, target: Target) -> tuple[str, ...]:
+        """The databases of a warehouse that are read; AWS is asked once where that is all of them."""
+        given = tuple(warehouse.databases)
+        if not warehouse.all_databases:
+            return given
+        if warehouse.name not in self._all_databases:
+            diagnostics = _Labelled(self._diagnostics, warehouse.name)
+            found = local_databases(RedshiftDataApi(self._clients, target), diagnostics, given)
+            self._all_databases[warehouse.name] = found
+        return self._all_databases[warehouse.name]
+
     def _log_reader(self, log: QueryLog, warehouse: RedshiftConfig, diagnostics: Diagnostics) -> HistoryReader:
         match log:
             case SystemViewsLog():
@@ -156,7 +168,7 @@ class Readers:
                 if target is None:
                     raise ConfigurationError(f"{warehouse.name}: system_views need work_group or cluster_identifier")
                 api = RedshiftDataApi(self._clients, target)
-                databases = tuple(warehouse.databases)
+                databases = self._databases(warehouse, target)
                 return SystemViewHistoryReader(api, diagnostics, self._window, databases)
             case AuditLog():
                 return AuditLogHistoryReader(self._clients, diagnostics, self._window, log.bucket, log.prefix)

@@ -125,11 +125,12 @@ class Run:
                 yield from described(self._containers.proposals(database, place.instance, platform=place.platform))
         for table in reader.read_tables():
             yield from self._table(table, warehouse)
+        covers = self._glue_covers if warehouse is None else self._redshift_covers
         sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
         if self._diagnostics.gaps == gaps_before and (sees_all or warehouse is None):
             for catalog, catalog_id in catalogs.items():
                 self._index.mark_complete(
-                    catalog, warehouse=warehouse, catalog_id=catalog_id, covers=self._covers, all_visible=sees_all
+                    catalog, warehouse=warehouse, catalog_id=catalog_id, covers=covers, all_visible=sees_all
                 )
 
     def _table(self, table: Table, warehouse: str | None) -> WorkUnits:
@@ -158,11 +159,13 @@ class Run:
         name = TableName(database.catalog, database.name, "")
         return self._dataset(Table(database.platform, name, None, catalog_id=database.catalog_id), warehouse)
 
-    def _covers(self, name: TableName) -> bool:
-        """Whether the recipe's patterns let a table be read."""
+    def _redshift_covers(self, name: TableName) -> bool:
+        """Whether the recipe's patterns let a table of a warehouse be read."""
+        return self._config.table_pattern.allowed(str(name))
+
+    def _glue_covers(self, name: TableName) -> bool:
+        """Whether the recipe's patterns let a table of the Glue Data Catalog be read."""
         config = self._config
-        if name.catalog in {catalog for warehouse in config.redshift for catalog in warehouse.databases}:
-            return config.table_pattern.allowed(str(name))
         return config.database_pattern.allowed(name.database) and config.table_pattern.allowed(
             f"{name.database}.{name.table}"
         )

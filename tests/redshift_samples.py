@@ -96,12 +96,15 @@ class Warehouse:
     _results: dict[str, Answer] = field(default_factory=dict)
 
     def api(self) -> RedshiftDataApi:
+        return RedshiftDataApi(self.clients(), WorkGroup("analytics"), sleep=lambda _: None)
+
+    def clients(self) -> Clients:
         clients = Clients(test_session())
         client = clients.client("redshift-data")
         send: Any = self._send
         client.meta.events.register("before-send.redshift-data", send)
         self._model = client.meta.service_model
-        return RedshiftDataApi(clients, WorkGroup("analytics"), sleep=lambda _: None)
+        return clients
 
     def times_asked(self, sql: str) -> int:
         return sum(1 for text, _, _ in self.asked if text == sql)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from datahub_aws_lineage.aws import redshift_data, redshift_sql
@@ -32,7 +32,7 @@ _LISTINGS = frozenset({redshift_sql.SCHEMAS, redshift_sql.TABLES, redshift_sql.C
 
 _Row = dict[str, Value]
 _Name = tuple[str, str]
-"""Schema and table, lower case."""
+"""Schema and table, lower case where nothing else is said."""
 
 
 def _allow_all(_: str) -> bool:
@@ -41,6 +41,9 @@ def _allow_all(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _View:
+    """`stored_name` is schema and view in the case that the warehouse keeps; `sql` is None where it is too long."""
+
+    stored_name: _Name
     owner: str | None
     sql: str | None
     materialized: bool
@@ -143,12 +146,31 @@ class RedshiftCatalogReader:
             name = _name(row, "schema_name", "view_name")
             sql = _text(row["definition"]).strip() or None
             by_text = sql is not None and _CREATES_MATERIALIZED.match(sql) is not None
-            views[name] = _View(_text(row["owner_name"]) or None, sql, by_text or name in materialized)
-            if sql is None and self._takes_schema(database, name[0]):
-                self._diagnostics.truncated(
-                    "redshift view", f"{database}.{name[0]}.{name[1]}: its SQL is hidden, or above 60,000 bytes"
-                )
+            stored_name = (_text(row["schema_name"]), _text(row["view_name"]))
+            views[name] = _View(stored_name, _text(row["owner_name"]) or None, sql, by_text or name in materialized)
         return views
+
+    def _with_long_definition(self, database: str, view: _View) -> _View:
+        """A view whose SQL did not fit into a row of a result, with its SQL where that can be read in pieces."""
+        sql = ""
+        try:
+            while piece := self._piece(database, view, len(sql)):
+                sql += piece
+        except (SkippableError, RetriableError) as e:
+            return self._without_definition(database, view, str(e))
+        if not sql.strip():
+            return self._without_definition(database, view, "no SQL is shown for it")
+        return replace(view, sql=sql.strip())
+
+    def _piece(self, database: str, view: _View, offset: int) -> str:
+        schema_name, view_name = view.stored_name
+        parameters = {"schema_name": schema_name, "view_name": view_name, "first_character": str(offset + 1)}
+        row = next(self._api.query(redshift_sql.LONG_VIEW, database, parameters), None)
+        return _text(row["piece"]) if row else ""
+
+    def _without_definition(self, database: str, view: _View, reason: str) -> _View:
+        self._diagnostics.truncated("redshift view", f"{database}.{'.'.join(view.stored_name)}: {reason}")
+        return view
 
     def _table(
         self, database: str, name: _Name, parts: _DatabaseParts, columns: tuple[Column, ...] | None
@@ -156,6 +178,8 @@ class RedshiftCatalogReader:
         if not self._takes_table(database, name):
             return
         row, view = parts.kinds.get(name, {}), parts.views.get(name)
+        if view is not None and view.sql is None:
+            view = self._with_long_definition(database, view)
         self._diagnostics.seen("redshift views" if view else "redshift tables")
         yield Table(
             platform="redshift",
@@ -201,6 +225,19 @@ class RedshiftCatalogReader:
             report(f"{what} are denied", f"database {database}: {e.permission}: {e}")
         except (SkippableError, RetriableError) as e:
             self._diagnostics.failure(f"{what} cannot be read", f"database {database}: {e}")
+
+
+def local_databases(api: RedshiftDataApi, diagnostics: Diagnostics, first: tuple[str, ...]) -> tuple[str, ...]:
+    """`first`, to the first of which this logs in, and then the warehouse's other databases, lower case.
+
+    What fails is reported, and leaves `first`. Raises FatalError.
+    """
+    try:
+        found = [_text(row["database_name"]).lower() for row in api.query(redshift_sql.LOCAL_DATABASES, first[0])]
+    except (SkippableError, RetriableError) as e:
+        diagnostics.failure("Redshift databases cannot be listed", f"only {', '.join(first)} will be read: {e}")
+        return first
+    return tuple(dict.fromkeys([*first, *found]))
 
 
 def _view_definition(database: str, view: _View | None) -> ViewDefinition | None:

@@ -106,8 +106,16 @@ ORDER BY schema_name, view_name"""
 
 A bound view gives its query, a late-binding or materialized view the whole CREATE statement. (STV_MV_INFO and
 SVV_MV_INFO hold no text.) The Data API refuses a whole result for one row above 64 KB (data-api-troubleshooting in the
-Management Guide), so a longer definition comes as NULL.
+Management Guide), so a longer definition comes as NULL and is read in pieces (`LONG_VIEW`).
 """
+
+LONG_VIEW: Final = """/* datahub-aws-lineage */
+SELECT SUBSTRING(PG_GET_VIEWDEF(c.oid, true), CAST(:first_character AS integer), 15000) AS piece
+FROM pg_class AS c
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind = 'v' AND n.nspname = :schema_name AND c.relname = :view_name
+ORDER BY c.oid"""
+"""15,000 characters of one view's SQL, at most 60,000 bytes, from a character on, counted from 1. r_SUBSTRING."""
 
 MATERIALIZED_VIEWS: Final = """/* datahub-aws-lineage */
 SELECT TRIM(schema_name) AS schema_name, TRIM(name) AS view_name
@@ -128,6 +136,13 @@ SELECT schemaname, eskind, databasename, esoptions
 FROM svv_external_schemas
 ORDER BY schemaname"""
 """External schemas of the connected database. r_SVV_EXTERNAL_SCHEMAS."""
+
+LOCAL_DATABASES: Final = """/* datahub-aws-lineage */
+SELECT database_name
+FROM svv_redshift_databases
+WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest', 'template0', 'template1')
+ORDER BY database_name"""
+"""The warehouse's own databases but for the service's, those that the login may use. r_SVV_REDSHIFT_DATABASES."""
 
 SHARED_DATABASES: Final = """/* datahub-aws-lineage */
 SELECT database_name, database_options

@@ -70,6 +70,10 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         min_length=1,
         description="Databases to read; the first is the one that names in a log without a database belong to.",
     )
+    all_databases: bool = Field(
+        default=False,
+        description="Read every database of the warehouse that the login may use, those of `databases` first.",
+    )
     include_catalog: bool = Field(
         default=True, description="Read tables, views and external schemas through the Data API."
     )
@@ -137,6 +141,6 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
 
     def _reject_what_needs_the_data_api(self) -> None:
         because = "neither work_group nor cluster_identifier is given"
-        reject_unused(self, ("database_user", "secret_arn", "include_catalog"), because)
+        reject_unused(self, ("database_user", "secret_arn", "all_databases", "include_catalog"), because)
         if any(isinstance(log, SystemViewsLog) for log in self.query_logs):
             raise ValueError(f"{self.name}: query_logs of type system_views need work_group or cluster_identifier")

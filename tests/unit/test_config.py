@@ -79,6 +79,10 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         ({"redshift": [{**SERVERLESS, "include_catalog": False}]}, "analytics: nothing to read"),
         ({"redshift": [{**SERVERLESS, "cluster_identifier": "c"}]}, "work_group or cluster_identifier, not both"),
         ({"redshift": [{**SERVERLESS, "database_user": "u"}]}, "database_user: no effect"),
+        (
+            {"redshift": [{"name": "x", "query_logs": [{"type": "cloudwatch_logs", "log_group": "/a/b/userlog"}]}]},
+            "/a/b/userlog holds no statements: give the log group that ends in /useractivitylog",
+        ),
         ({"redshift": [{**CLUSTER, "secret_arn": "arn"}]}, "database_user or secret_arn, not both"),
         (
             {"redshift": [{"name": "x", "query_logs": [{"type": "system_views"}]}]},
@@ -87,6 +91,10 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         (
             {"redshift": [{"name": "x", "secret_arn": "a", "query_logs": [{"type": "file", "path": "x.csv"}]}]},
             "secret_arn: no effect, because neither work_group nor cluster_identifier is given",
+        ),
+        (
+            {"redshift": [{"name": "x", "all_databases": True, "query_logs": [{"type": "file", "path": "x.csv"}]}]},
+            "all_databases: no effect, because neither work_group nor cluster_identifier is given",
         ),
         (
             {"redshift": [{**SERVERLESS, "include_log_tables": True}]},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from redshift_samples import Answerer, Fails, Notes, Warehouse
+from redshift_samples import Answerer, Fails, Notes, Row, Warehouse
 
 from datahub_aws_lineage.aws import redshift_sql
-from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader, probe
+from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader, local_databases, probe
 from datahub_aws_lineage.aws.redshift_mounts import parse_datashare, parse_external_schema, parse_options
 from datahub_aws_lineage.errors import AccessDeniedError
 from datahub_aws_lineage.model.catalog import Column, Database, ExternalSchema, Table, ViewDefinition
@@ -164,6 +165,66 @@ def test_a_materialized_view_is_known_without_its_text(notes: Notes) -> None:
 
     assert (found.view, found.is_view, found.parameters) == (None, True, {"materialized": "true"})
     assert len(notes.cuts) == 1
+
+
+class LongView:
+    """A view's SQL, given in pieces of 15,000 characters as the warehouse would."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, parameters: Mapping[str, str]) -> list[Row]:
+        self.asked.append((parameters["schema_name"], parameters["view_name"]))
+        start = int(parameters["first_character"]) - 1
+        return [{"piece": self.sql[start : start + 15_000]}]
+
+
+def test_a_view_too_long_for_a_row_is_read_in_pieces(notes: Notes) -> None:
+    columns = ", ".join(f"'\N{GREEK SMALL LETTER BETA}{n}' AS column_{n}" for n in range(3000))
+    long = LongView(f"SELECT {columns} FROM sales.orders")
+    found = tables(notes, {redshift_sql.VIEWS: [view("Mart", "Summary", None)], redshift_sql.LONG_VIEW: long})
+
+    definition = found["dev.mart.summary"].view
+    assert definition is not None
+    assert definition.sql == long.sql
+    assert len(long.sql.encode()) > 60_000
+    assert set(long.asked) == {("Mart", "Summary")}
+    assert len(long.asked) == len(long.sql) // 15_000 + 2
+    assert notes.untroubled
+
+
+def test_a_long_view_that_is_filtered_is_not_read(notes: Notes) -> None:
+    long = LongView("SELECT 1")
+    answers: dict[str, Answerer] = {redshift_sql.VIEWS: [view("mart", "summary", None)], redshift_sql.LONG_VIEW: long}
+    assert "dev.mart.summary" not in tables(notes, answers, table_allowed=lambda name: name != "dev.mart.summary")
+    assert long.asked == []
+
+
+def test_a_long_view_that_fails_is_told_and_loses_nothing_else(notes: Notes) -> None:
+    answers: dict[str, Answerer] = {
+        redshift_sql.VIEWS: [view("mart", "summary", None)],
+        redshift_sql.LONG_VIEW: Fails("ERROR: out of memory"),
+    }
+    assert {"dev.mart.summary", "dev.sales.orders"} <= set(tables(notes, answers))
+    ((what, detail),) = notes.cuts
+    assert what == "redshift view"
+    assert detail.startswith("dev.mart.summary: ")
+
+
+def test_all_databases_of_a_warehouse(notes: Notes) -> None:
+    listed = [{"database_name": name} for name in ("Dev", "finance", "sample")]
+    source = Warehouse({redshift_sql.LOCAL_DATABASES: listed})
+    assert local_databases(source.api(), notes, ("finance",)) == ("finance", "dev", "sample")
+    assert [database for _, database, _ in source.asked] == ["finance"]
+    assert notes.untroubled
+
+
+def test_databases_that_cannot_be_listed_leave_those_that_are_named(notes: Notes) -> None:
+    source = Warehouse({redshift_sql.LOCAL_DATABASES: Fails("permission denied for relation svv_redshift_databases")})
+    assert local_databases(source.api(), notes, ("finance", "dev")) == ("finance", "dev")
+    ((_, detail),) = notes.failures
+    assert detail.startswith("only finance, dev will be read")
 
 
 def test_an_external_table_says_where_it_lies(notes: Notes) -> None:
