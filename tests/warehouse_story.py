@@ -36,7 +36,7 @@ class Warehouse:
         session: str = "s",
         transaction: str | None = None,
         succeeded: bool | None = True,
-        seconds: float = 1,
+        seconds: float | None = 1,
     ) -> Warehouse:
         """Each text takes `seconds`, and one begins when the one before has begun a second ago."""
         for text in texts:
@@ -46,7 +46,7 @@ class Warehouse:
                 query_id=str(int(self._last.query_id) + 1),
                 text="" if succeeded is False else text,
                 started_at=started_at,
-                ended_at=started_at + timedelta(seconds=seconds),
+                ended_at=started_at + timedelta(seconds=seconds) if seconds is not None else None,
                 session=session,
                 transaction=transaction,
                 succeeded=succeeded,

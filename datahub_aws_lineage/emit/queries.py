@@ -153,6 +153,8 @@ def _custom_properties(query: Query) -> Iterator[tuple[str, str]]:
         yield "execution_time_in_millis", str(query.milliseconds)
     if query.work_group is not None:
         yield "work_group", query.work_group
+    if query.procedures:
+        yield "stored_procedures", ", ".join(query.procedures)
     if query.invoked_by is not None:
         yield "invoked_by", query.invoked_by
     if query.origin is not None:

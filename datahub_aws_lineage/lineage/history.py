@@ -18,6 +18,7 @@ from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, 
 from datahub_aws_lineage.lineage.settle import Settlement, UnknownTables
 from datahub_aws_lineage.model.catalog import ExternalSchema, ExternalSchemaKind, Table
 from datahub_aws_lineage.model.lineage import (
+    Call,
     CreateExternalSchema,
     DatasetLineage,
     NoLineage,
@@ -134,14 +135,17 @@ class History:
         session = self.session(record, warehouse)
         state = session.state
         self._end_transaction_of_another(state, record, warehouse)
+        procedure = state.calls.around(record)
         if record.succeeded is False:
-            if state.transaction is not None:
-                state.transaction.failed = True
+            self._fail(record, state)
+        elif state.failed is not None and state.failed == record.transaction:
+            self._diagnostics.skipped("rolled_back", f"{record.context.dialect} statement", record.query_id)
         else:
+            state.failed = None
             if record.succeeded is None:
                 self._diagnostics.seen("statements of which the log does not say whether they succeeded")
             for statement in statements:
-                self._take(self._step(session, statement), state, warehouse)
+                self._take(self._step(session, statement, procedure), state, warehouse)
         if record.session is None:
             self._close(state, warehouse)
         elif state.is_blank:
@@ -208,6 +212,8 @@ class History:
                 self._index.learn_external_schema(_external_schema(effect), warehouse)
             elif isinstance(effect, TransactionMark):
                 self._mark(effect, record, state, warehouse)
+            elif isinstance(effect, Call):
+                state.calls.begin(effect.procedure, record, within_transaction=state.transaction is not None)
             elif isinstance(effect, Prepare) and record.session is None:
                 prepare(self._prepared_for(record, state), effect.name, effect.text)
         if statement.kind == "transaction":
@@ -222,6 +228,12 @@ class History:
         elif len(state.transaction.steps) >= MOST_PENDING_STATEMENTS:
             self._diagnostics.seen("transactions too long to hold back, taken as committed")
             self._commit(state, warehouse)
+
+    def _fail(self, record: QueryRecord, state: SessionState) -> None:
+        if state.transaction is not None:
+            state.transaction.failed = True
+        else:
+            state.failed = record.transaction
 
     def _mark(self, effect: TransactionMark, record: QueryRecord, state: SessionState, warehouse: str | None) -> None:
         match effect.mark:
@@ -273,12 +285,12 @@ class History:
 
     # ---- statements ---------------------------------------------------------------------------------------------
 
-    def _step(self, session: Session, statement: Statement) -> Step:
+    def _step(self, session: Session, statement: Statement, procedure: str | None) -> Step:
         context = session.context
         dialect = context.dialect
         instance = self._resolver.default_instance(dialect, session.warehouse)
         query = query_id(statement.fingerprint or self._fingerprint(statement.text, dialect), context, instance)
-        return Step(session.record, statement, context, query)
+        return Step(session.record, statement, context, query, procedure)
 
     def _enter(self, step: Step, state: SessionState, warehouse: str | None) -> None:
         record, statement = step.record, step.statement
@@ -288,7 +300,7 @@ class History:
         run = Run(step.query, record.started_at, record.person, certainty=certainty)
         touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
         if touched.datasets:
-            self._log.add(step.query, statement.text, record, touched.datasets, touched.columns)
+            self._log.add(step.query, statement.text, record, touched.datasets, touched.columns, step.procedure)
         if self._on_run is not None and (touched.reads or touched.writes):
             self._on_run(
                 RanStatement(

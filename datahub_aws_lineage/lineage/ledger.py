@@ -13,6 +13,7 @@ from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
 from datahub_aws_lineage.lineage.statement_tables import StatementTables, is_conditional
 from datahub_aws_lineage.model.lineage import (
+    Call,
     CreateExternalSchema,
     Drop,
     Effect,
@@ -291,7 +292,7 @@ class Ledger:
                     self.graph.rename(before.dataset, after.dataset)
             case RenameSchema():
                 self._rename_schema(effect, names)
-            case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare():
+            case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare() | Call():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)

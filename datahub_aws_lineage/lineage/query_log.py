@@ -47,6 +47,7 @@ class _Entry:
     work_group: str | None = None
     invoked_by: str | None = None
     origin: QueryOrigin | None = None
+    procedures: set[str] = field(default_factory=set)
     subjects: set[Dataset] = field(default_factory=set)
     columns: set[tuple[Dataset, str]] = field(default_factory=set)
 
@@ -68,6 +69,7 @@ class QueryLog:
         record: QueryRecord,
         subjects: Iterable[Dataset],
         columns: Iterable[tuple[Dataset, str]],
+        procedure: str | None = None,
     ) -> None:
         """Counts a run; the text and actor of the newest run stay."""
         at = record.started_at
@@ -83,6 +85,8 @@ class QueryLog:
         entry.invoked_by = record.invoked_by or entry.invoked_by
         entry.first_seen = min(entry.first_seen, at)
         entry.runs += 1
+        if procedure is not None:
+            entry.procedures.add(procedure)
         entry.subjects.update(subjects)
         entry.columns.update(columns)
 
@@ -116,5 +120,6 @@ class QueryLog:
                     work_group=entry.work_group,
                     invoked_by=entry.invoked_by,
                     origin=entry.origin,
+                    procedures=tuple(sorted(entry.procedures)),
                     column_subjects=tuple(sorted(columns, key=lambda column: (*dataset_order(column[0]), column[1]))),
                 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing_extensions import assert_never
 
 from datahub_aws_lineage.lineage.contents import Contents
+from datahub_aws_lineage.lineage.procedures import Calls
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, RenameSchema, SetSearchPath, Statement, UseDatabase
 from datahub_aws_lineage.model.names import S3Location, StatementTable, TableName, TemporaryTable
@@ -32,6 +33,8 @@ class Step:
     statement: Statement
     context: SqlContext
     query: str
+    procedure: str | None = None
+    """The stored procedure that it ran in."""
 
 
 @dataclass(slots=True)
@@ -62,11 +65,15 @@ class SessionState:
     prepared: dict[str, str] = field(default_factory=dict)
     """The texts of prepared statements, by name; a roll-back leaves them."""
     transaction: Transaction | None = None
+    failed: str | None = None
+    """The transaction of a statement that failed by itself: all that it ran, as a stored procedure does, is undone."""
+    calls: Calls = field(default_factory=Calls)
 
     @property
     def is_blank(self) -> bool:
-        settings = (self.search_path, self.database, self.transaction)
-        return not (self.schemas or self.temporaries or self.prepared) and all(one is None for one in settings)
+        settings = (self.search_path, self.database, self.transaction, self.failed)
+        held = (self.schemas, self.temporaries, self.prepared, self.calls)
+        return not any(held) and all(one is None for one in settings)
 
     def begin(self, transaction_id: str | None) -> None:
         if self.transaction is None:

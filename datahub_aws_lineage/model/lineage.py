@@ -200,6 +200,13 @@ class Prepare:
     text: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """CALL of a stored procedure, named as it was written, lower case: the log tells what it ran beside it."""
+
+    procedure: str
+
+
 Effect: TypeAlias = (
     Rename
     | RenameSchema
@@ -210,6 +217,7 @@ Effect: TypeAlias = (
     | TransactionMark
     | CreateExternalSchema
     | Prepare
+    | Call
 )
 """What a statement does to the statements that follow it, other than moving data."""
 
@@ -305,6 +313,7 @@ class Query:
     """A distinct statement (literals aside) that ran, for DataHub's Query entity.
 
     `subjects` are the datasets that it reads and writes. `text` is one of the texts that ran, whole.
+    `procedures` are the stored procedures that it ran in, by name.
     `bytes_scanned` and `milliseconds` add up over all runs whose log tells them; None where none does.
     """
 
@@ -322,3 +331,4 @@ class Query:
     work_group: str | None = None
     invoked_by: str | None = None
     origin: QueryOrigin | None = None
+    procedures: tuple[str, ...] = ()

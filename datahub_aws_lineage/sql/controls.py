@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datahub_aws_lineage.model.lineage import (
+    Call,
     Drop,
     Effect,
     Rename,
@@ -29,6 +30,12 @@ def transaction(analysis: Analysis) -> Found:
     elif word in ("ROLLBACK", "ABORT"):
         effects = (TransactionMark("rollback"),)
     return Found("transaction", effects=effects)
+
+
+def call(analysis: Analysis) -> Found:
+    cursor = analysis.cursor
+    cursor.needs("CALL")
+    return Found("call", effects=(Call(".".join(cursor.name()).lower()),))
 
 
 def drop(analysis: Analysis) -> Found:

@@ -330,7 +330,7 @@ _BY_FIRST_WORD: Mapping[str, Callable[[Analysis], Found]] = {
     "PREPARE": _prepare,
     "EXECUTE": _execute,
     "DEALLOCATE": _deallocate,
-    "CALL": lambda _: Found("call"),
+    "CALL": controls.call,
     "USING": _using_function,
     "BEGIN": controls.transaction,
     "START": controls.transaction,
