@@ -16,6 +16,7 @@ from datahub_aws_lineage.model.lineage import (
     Call,
     CreateExternalSchema,
     Drop,
+    DropSchema,
     Effect,
     Outcome,
     Prepare,
@@ -290,18 +291,25 @@ class Ledger:
                 before, after = names.resolve(old, written=True), names.resolve(new, written=True)
                 if before is not None and after is not None:
                     self.graph.rename(before.dataset, after.dataset)
-            case RenameSchema():
-                self._rename_schema(effect, names)
+            case DropSchema() | RenameSchema():
+                self._change_schema(effect, names)
             case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare() | Call():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)
 
-    def _rename_schema(self, effect: RenameSchema, names: StatementTables) -> None:
-        for dataset, name in names.of_schema(effect.database, effect.old, self.graph.datasets()):
-            after = names.resolve(TableName(effect.database, effect.new, name), written=True)
-            if after is not None:
-                self.graph.rename(dataset, after.dataset)
+    def _change_schema(self, effect: DropSchema | RenameSchema, names: StatementTables) -> None:
+        match effect:
+            case DropSchema(catalog, schema):
+                for dataset, _ in names.of_schema(catalog, schema, self.graph.datasets()):
+                    self.graph.drop(dataset)
+            case RenameSchema(database, old, new):
+                for dataset, name in names.of_schema(database, old, self.graph.datasets()):
+                    after = names.resolve(TableName(database, new, name), written=True)
+                    if after is not None:
+                        self.graph.rename(dataset, after.dataset)
+            case _:
+                assert_never(effect)
 
 
 def _name_of(source: Source) -> Dataset | None:

@@ -10,7 +10,16 @@ from typing_extensions import assert_never
 from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.lineage.procedures import Calls
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.lineage import Drop, Prepare, Rename, RenameSchema, SetSearchPath, Statement, UseDatabase
+from datahub_aws_lineage.model.lineage import (
+    Drop,
+    DropSchema,
+    Prepare,
+    Rename,
+    RenameSchema,
+    SetSearchPath,
+    Statement,
+    UseDatabase,
+)
 from datahub_aws_lineage.model.names import S3Location, StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
 
@@ -105,6 +114,9 @@ class SessionState:
                     columns = self._draft_of(old)
                     self._learn_table(old, None, there=False)
                     self._learn_table(new, columns, there=True)
+                case DropSchema(catalog, schema):
+                    for table in self._drafts_of(catalog, schema):
+                        self._learn_table(table, None, there=False)
                 case RenameSchema(database, old_schema, new_schema):
                     self._learn_schema(database, old_schema, new_schema)
                 case _:
@@ -125,9 +137,14 @@ class SessionState:
                 pass
 
     def _learn_schema(self, database: str, old: str, new: str) -> None:
+        for table in self._drafts_of(database, old):
+            columns = self._draft_of(table)
+            self._learn_table(table, None, there=False)
+            self._learn_table(replace(table, database=new), columns, there=True)
+
+    def _drafts_of(self, catalog: str, schema: str) -> list[TableName]:
         drafts = self.transaction.drafts if self.transaction is not None else {}
-        for table in [table for table in drafts if (table.catalog, table.database) == (database, old)]:
-            drafts[replace(table, database=new)] = drafts.pop(table)
+        return [table for table in drafts if (table.catalog, table.database) == (catalog, schema)]
 
     def _draft_of(self, table: StatementTable) -> Columns:
         match table:

@@ -84,13 +84,13 @@ class StatementTables:
         return (resolved.dataset, resolved.source.dataset) if resolved.source else (resolved.dataset,)
 
     def of_schema(self, database: str, schema: str, datasets: Iterable[Dataset]) -> Iterator[tuple[Dataset, str]]:
-        """Those of `datasets` that are tables of a schema of this warehouse, each with its own name."""
+        """Those of `datasets` that are tables of a schema, each with its own name; none of an external schema."""
         any_table = self.resolve(TableName(database, schema, "t"), written=True)
-        if any_table is not None and any_table.source is None and any_table.dataset.platform == "redshift":
+        if any_table is not None and any_table.source is None:
+            platform, instance = any_table.dataset.platform, any_table.dataset.instance
             prefix = any_table.dataset.name.removesuffix("t")
             for dataset in datasets:
-                same_place = (dataset.platform, dataset.instance) == ("redshift", any_table.dataset.instance)
-                if same_place and dataset.name.startswith(prefix):
+                if (dataset.platform, dataset.instance) == (platform, instance) and dataset.name.startswith(prefix):
                     yield dataset, dataset.name.removeprefix(prefix)
 
     def read(self, statement: Statement, run: Run) -> Contents:

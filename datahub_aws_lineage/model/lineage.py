@@ -148,6 +148,14 @@ class RenameSchema:
 
 
 @dataclass(frozen=True, slots=True)
+class DropSchema:
+    """DROP SCHEMA … CASCADE, or DROP DATABASE … CASCADE in Athena: the tables of `catalog.schema` are gone."""
+
+    catalog: str
+    schema: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """DROP TABLE or VIEW: what was written before has no effect on a later table of that name."""
 
@@ -211,6 +219,7 @@ Effect: TypeAlias = (
     Rename
     | RenameSchema
     | Drop
+    | DropSchema
     | Truncate
     | SetSearchPath
     | UseDatabase

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datahub_aws_lineage.model.lineage import (
     Call,
     Drop,
+    DropSchema,
     Effect,
     Rename,
     RenameSchema,
@@ -39,9 +40,11 @@ def call(analysis: Analysis) -> Found:
 
 
 def drop(analysis: Analysis) -> Found:
-    """DROP TABLE | VIEW [IF EXISTS] name [, …]; other things dropped hold no rows."""
+    """DROP TABLE | VIEW [IF EXISTS] name [, …], and schemas with all that they hold; other things hold no rows."""
     cursor = analysis.cursor
     cursor.needs("DROP")
+    if cursor.takes_any(frozenset({"SCHEMA", "DATABASE"})):
+        return _drop_schemas(analysis)
     while cursor.takes_any(frozenset({"MATERIALIZED", "EXTERNAL", "PROTECTED"})):
         pass
     if not cursor.takes_any(frozenset({"TABLE", "VIEW"})):
@@ -51,6 +54,19 @@ def drop(analysis: Analysis) -> Found:
     while cursor.takes(","):
         tables.append(analysis.names.read(cursor.name()))
     return Found("drop", effects=tuple(Drop(table) for table in tables))
+
+
+def _drop_schemas(analysis: Analysis) -> Found:
+    """DROP SCHEMA name [, …] CASCADE, DATABASE in Athena. Without CASCADE a schema must be empty to be dropped."""
+    cursor = analysis.cursor
+    cursor.takes("IF", "EXISTS")
+    names = [cursor.name()]
+    while cursor.takes(","):
+        names.append(cursor.name())
+    if not cursor.takes("CASCADE") or len(names[0]) > 2:
+        return Found("drop")
+    catalog = analysis.session.context.default_catalog
+    return Found("drop", effects=tuple(DropSchema(name[0] if len(name) > 1 else catalog, name[-1]) for name in names))
 
 
 def truncate(analysis: Analysis) -> Found:

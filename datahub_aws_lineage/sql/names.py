@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from datahub_aws_lineage.model.catalog import Column
-from datahub_aws_lineage.model.lineage import RenameSchema
+from datahub_aws_lineage.model.lineage import DropSchema, RenameSchema
 from datahub_aws_lineage.model.names import StatementTable, TableName, TemporaryTable
 from datahub_aws_lineage.model.ports import Schemas
 from datahub_aws_lineage.model.queries import SqlContext
@@ -118,6 +118,11 @@ class LearnedSchemas:
 
     def forget(self, table: StatementTable) -> None:
         self._learned[table] = None
+
+    def forget_schema(self, dropped: DropSchema) -> None:
+        for table in list(self._learned):
+            if isinstance(table, TableName) and (table.catalog, table.database) == (dropped.catalog, dropped.schema):
+                self.forget(table)
 
     def rename_schema(self, renamed: RenameSchema) -> None:
         for table in list(self._learned):

@@ -11,6 +11,7 @@ from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.lineage import (
     Drop,
+    DropSchema,
     Prepare,
     Rename,
     RenameSchema,
@@ -97,6 +98,8 @@ def _learn(statement: Statement, session: Session) -> None:
                 schemas.rename_schema(effect)
             case Drop(table=table):
                 schemas.forget(table)
+            case DropSchema():
+                schemas.forget_schema(effect)
             case SetSearchPath(schemas=path):
                 first = next((schema for schema in path if schema != "$user"), path[0])
                 session.context = replace(session.context, default_database=first, search_path=path)

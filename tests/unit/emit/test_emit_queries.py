@@ -62,6 +62,11 @@ def test_who_ran_it_when_and_how_often() -> None:
     assert aspect.customProperties == {"runs": "2"}
 
 
+def test_the_stored_procedures_that_it_ran_in() -> None:
+    aspect = properties(replace(QUERY, procedures=("mart.load", "mart.reload")))
+    assert aspect.customProperties["stored_procedures"] == "mart.load, mart.reload"
+
+
 def test_platform_is_the_engine_that_ran_it() -> None:
     aspect = proposals(replace(QUERY, dialect="athena"))[2].aspect
     assert isinstance(aspect, DataPlatformInstanceClass)

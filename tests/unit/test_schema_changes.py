@@ -1,4 +1,4 @@
-"""ALTER SCHEMA … RENAME TO: blue and green schemas that change places."""
+"""Schemas that are renamed (blue and green ones that change places), and those that are dropped with their tables."""
 
 from __future__ import annotations
 
@@ -74,3 +74,28 @@ def test_what_a_log_cannot_confirm_is_less_sure() -> None:
     assert Warehouse(tables).run(text, succeeded=None).confidences == {0.9}
     assert Warehouse(tables).run(text, succeeded=None).run(text).confidences == {1.0}
     assert Warehouse(tables).run(text, text).run(text, succeeded=None).confidences == {1.0}
+
+
+def test_what_a_dropped_schema_held_is_gone() -> None:
+    tables = ("dev.raw.orders", "dev.raw.clicks", "dev.stage.facts", "dev.public.report")
+    warehouse = Warehouse(dict.fromkeys(tables, "id"))
+    warehouse.run(
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.orders",
+        "DROP SCHEMA IF EXISTS stage CASCADE",
+        "CREATE SCHEMA stage",
+        "CREATE TABLE stage.facts AS SELECT id FROM raw.clicks",
+        "INSERT INTO report SELECT id FROM stage.facts",
+    )
+    assert warehouse.edges == {"raw.clicks:id -> stage.facts:id", "stage.facts:id -> public.report:id"}
+
+
+def test_a_schema_is_not_dropped_while_it_holds_tables() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.stage.facts": "id"})
+    warehouse.run("INSERT INTO stage.facts SELECT id FROM raw.orders", "DROP SCHEMA stage")
+    assert warehouse.edges == {"raw.orders:id -> stage.facts:id"}
+
+
+def test_a_schema_with_the_same_beginning_stays() -> None:
+    warehouse = Warehouse({"dev.raw.orders": "id", "dev.stage2.facts": "id"})
+    warehouse.run("INSERT INTO stage2.facts SELECT id FROM raw.orders", "DROP SCHEMA stage CASCADE")
+    assert warehouse.edges == {"raw.orders:id -> stage2.facts:id"}
