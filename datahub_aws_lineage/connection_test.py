@@ -17,7 +17,9 @@ from datahub_aws_lineage.aws import (
     redshift_file,
     redshift_history,
     redshift_log_group,
+    redshift_published,
 )
+from datahub_aws_lineage.aws.athena_queries import AthenaQueries
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi
 from datahub_aws_lineage.checks import Check
@@ -26,11 +28,13 @@ from datahub_aws_lineage.config import (
     AwsLineageConfig,
     FileLog,
     LogGroup,
+    PublishedTables,
     QueryLog,
     RedshiftConfig,
     SystemViewsLog,
 )
 from datahub_aws_lineage.errors import ConfigurationError
+from datahub_aws_lineage.model.queries import TimeWindow
 from datahub_aws_lineage.readers import data_api_target, log_name
 
 
@@ -46,10 +50,10 @@ def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Ch
         yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
     yield from athena_readers.checks(config, clients)
     for warehouse in config.redshift:
-        yield from _warehouse_checks(warehouse, clients)
+        yield from _warehouse_checks(warehouse, clients, config.window)
 
 
-def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients) -> Iterator[Check]:
+def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients, window: TimeWindow) -> Iterator[Check]:
     target = data_api_target(warehouse)
     api = RedshiftDataApi(clients, target) if target else None
     if api is not None:
@@ -59,11 +63,11 @@ def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients) -> Iterator[C
             if warehouse.include_catalog:
                 yield Check(f"{name} catalog of {database}", partial(redshift_catalog.probe, api, database))
     for log in warehouse.query_logs:
-        yield Check(f"Redshift {warehouse.name}: {log_name(log)}", _log_attempt(log, warehouse, api, clients))
+        yield Check(f"Redshift {warehouse.name}: {log_name(log)}", _log_attempt(log, warehouse, api, clients, window))
 
 
 def _log_attempt(
-    log: QueryLog, warehouse: RedshiftConfig, api: RedshiftDataApi | None, clients: Clients
+    log: QueryLog, warehouse: RedshiftConfig, api: RedshiftDataApi | None, clients: Clients, window: TimeWindow
 ) -> Callable[[], object]:
     match log:
         case SystemViewsLog():
@@ -72,6 +76,9 @@ def _log_attempt(
             return partial(redshift_audit_log.probe, clients, log.bucket, log.prefix)
         case LogGroup():
             return partial(redshift_log_group.probe, clients, log.log_group)
+        case PublishedTables():
+            queries = AthenaQueries(clients, log.work_group, log.output_location)
+            return partial(redshift_published.probe, queries, log.namespace, window)
         case FileLog():
             return partial(redshift_file.probe, Path(log.path))
         case _:

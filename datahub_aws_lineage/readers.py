@@ -12,6 +12,7 @@ from typing_extensions import assert_never
 from datahub_aws_lineage import athena_readers
 from datahub_aws_lineage.athena_readers import AthenaReaders, may_execute
 from datahub_aws_lineage.aws.athena import Earlier
+from datahub_aws_lineage.aws.athena_queries import AthenaQueries
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
 from datahub_aws_lineage.aws.pace import unpaced
@@ -21,12 +22,14 @@ from datahub_aws_lineage.aws.redshift_data import Cluster, RedshiftDataApi, Targ
 from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
 from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
 from datahub_aws_lineage.aws.redshift_log_group import LogGroupHistoryReader
+from datahub_aws_lineage.aws.redshift_published import PublishedHistoryReader
 from datahub_aws_lineage.aws.sessions import open_session
 from datahub_aws_lineage.config import (
     AuditLog,
     AwsLineageConfig,
     FileLog,
     LogGroup,
+    PublishedTables,
     QueryLog,
     RedshiftConfig,
     SystemViewsLog,
@@ -175,6 +178,11 @@ class Readers:
             case LogGroup():
                 pause = unpaced if self._config.snapshot is not None else None
                 return LogGroupHistoryReader(self._clients, diagnostics, self._window, log.log_group, pause=pause)
+            case PublishedTables():
+                target = data_api_target(warehouse)
+                databases = tuple(warehouse.databases) if target is None else self._databases(warehouse, target)
+                queries = AthenaQueries(self._clients, log.work_group, log.output_location)
+                return PublishedHistoryReader(queries, diagnostics, self._window, databases, log.namespace)
             case FileLog():
                 return FileHistoryReader(Path(log.path), diagnostics, self._window, database=warehouse.databases[0])
             case _:
@@ -190,6 +198,8 @@ def log_name(log: QueryLog) -> str:
             return f"audit log s3://{log.bucket}/{log.prefix}"
         case LogGroup():
             return f"log group {log.log_group}"
+        case PublishedTables():
+            return f"S3 tables {log.namespace}"
         case FileLog():
             return f"file {log.path}"
         case _:

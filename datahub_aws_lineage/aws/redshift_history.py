@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
-from itertools import groupby
 from typing import TypeAlias
 
 from datahub_aws_lineage.aws import redshift_data, redshift_sql
-from datahub_aws_lineage.aws.own_statements import OWN_STATEMENT_MARK
 from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi, ResultTooLargeError, Value
-from datahub_aws_lineage.aws.redshift_sessions import SessionNames, session_context
-from datahub_aws_lineage.aws.redshift_text import SYS_ROW_WIDTH, parse_timestamp, restore_line_ends, stitch
+from datahub_aws_lineage.aws.redshift_rows import HistoryRows
+from datahub_aws_lineage.aws.redshift_text import parse_timestamp
 from datahub_aws_lineage.errors import AccessDeniedError, RetriableError, SkippableError
 from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
@@ -28,7 +26,6 @@ SHORTEST_SLICE = timedelta(minutes=1)
 RETENTION = timedelta(days=7)
 """What the system views keep ("System tables and views reference", cm_chap_system-tables)."""
 
-_FAILED = {"failed", "canceled"}
 _Row: TypeAlias = dict[str, Value]
 
 
@@ -55,11 +52,9 @@ class SystemViewHistoryReader:
         self._api = api
         self._diagnostics = diagnostics
         self._window = window
-        self._databases = frozenset(name.lower() for name in databases)
+        self._rows = HistoryRows(diagnostics, databases, SOURCE)
         self._login_database = databases[0]
         self._slice_length = slice_length
-        self._sessions = SessionNames()
-        self._users: dict[str, str] = {}
         self._sees_transactions = False
         self._oldest: datetime | None = None
 
@@ -87,7 +82,7 @@ class SystemViewHistoryReader:
             self._diagnostics.warning(f"{what}: denied", f"{e.permission}: {e}")
 
     def _read_users(self) -> None:
-        self._users = {str(row["user_id"]): str(row["user_name"]) for row in self._query(redshift_sql.USERS)}
+        self._rows.users = {str(row["user_id"]): str(row["user_name"]) for row in self._query(redshift_sql.USERS)}
 
     def _check_visibility(self) -> None:
         user = next(self._query(redshift_sql.VISIBILITY), None)
@@ -111,7 +106,7 @@ class SystemViewHistoryReader:
         row = next(self._query(redshift_sql.RETENTION), None)
         if row is None or row["oldest"] is None:
             return
-        oldest, now = _moment(row["oldest"]), _moment(row["now"])
+        oldest, now = parse_timestamp(str(row["oldest"])), parse_timestamp(str(row["now"]))
         self._oldest = oldest
         if self._window.start < oldest and self._window.start < now - RETENTION:
             self._diagnostics.truncated(
@@ -125,13 +120,7 @@ class SystemViewHistoryReader:
         except ResultTooLargeError as e:
             yield from self._read_halves(span, e)
             return
-        rolled_back = self._rolled_back(bounds)
-        for _, group in groupby(rows, key=lambda row: row["query_id"]):
-            record = self._record(list(group), rolled_back)
-            if record is not None:
-                if record.succeeded:
-                    self._diagnostics.seen("redshift statements")
-                yield record
+        yield from self._rows.records(rows, self._rolled_back(bounds))
 
     def _read_halves(self, span: TimeWindow, error: ResultTooLargeError) -> Iterator[QueryRecord]:
         if span.end - span.start <= SHORTEST_SLICE:
@@ -147,61 +136,6 @@ class SystemViewHistoryReader:
             return frozenset()
         return frozenset(str(row["transaction_id"]) for row in self._query(redshift_sql.ROLLED_BACK, bounds))
 
-    def _record(self, rows: list[_Row], rolled_back: frozenset[str]) -> QueryRecord | None:
-        head = rows[0]
-        query_id = str(head["query_id"])
-        if not self._counts(head, rolled_back):
-            return None
-        try:
-            text, missing = ("", False) if _failed(head) else stitch([_piece(row) for row in rows], SYS_ROW_WIDTH)
-            record = self._build(head, restore_line_ends(text), truncated=missing)
-        except (KeyError, TypeError, ValueError) as e:
-            self._diagnostics.skipped("malformed", "redshift query", f"{query_id}: {e}")
-            return None
-        if record.text.startswith(OWN_STATEMENT_MARK):
-            return None
-        if missing:
-            self._diagnostics.truncated("redshift query", f"{query_id}: rows of its text are missing")
-        return record
-
-    def _counts(self, head: _Row, rolled_back: frozenset[str]) -> bool:
-        """Whether it matters to what comes before or after it; what did nothing itself is counted as skipped."""
-        query_id, status = str(head["query_id"]), _status(head)
-        in_vain = str(head["transaction_id"]) in rolled_back
-        if str(head["database_name"]).lower() not in self._databases:
-            self._diagnostics.skipped("filtered", "redshift query", f"{query_id} in database {head['database_name']}")
-        elif _failed(head):
-            self._diagnostics.skipped("failed_statement", "redshift query", f"{query_id}: {status}")
-            return not in_vain
-        elif status != "success":
-            self._diagnostics.skipped("outside_window", "redshift query", f"{query_id} has not ended: {status}")
-        elif in_vain:
-            self._diagnostics.skipped("rolled_back", "redshift query", query_id)
-        else:
-            return True
-        return False
-
-    def _build(self, head: _Row, text: str, *, truncated: bool) -> QueryRecord:
-        database = str(head["database_name"])
-        user_id = str(head["user_id"])
-        started_at = _moment(head["start_time"])
-        ended_at = _moment(head["end_time"]) if head["end_time"] else None
-        session = (database, user_id, str(head["session_id"]))
-        return QueryRecord(
-            query_id=str(head["query_id"]),
-            text=text,
-            context=session_context(database),
-            started_at=started_at,
-            ended_at=ended_at,
-            source=SOURCE,
-            actor=self._users.get(user_id),
-            session=self._sessions.name(session, started_at, ended_at),
-            transaction=str(head["transaction_id"]),
-            succeeded=not _failed(head),
-            truncated=truncated,
-            statistics={"query_type": str(head["query_type"])} if head["query_type"] else {},
-        )
-
     def _query(self, sql: str, parameters: dict[str, str] | None = None) -> Iterator[_Row]:
         return self._api.query(sql, self._login_database, parameters)
 
@@ -215,26 +149,8 @@ def slices(window: TimeWindow, length: timedelta) -> Iterator[TimeWindow]:
         start = end
 
 
-def _status(head: _Row) -> str:
-    return str(head["status"]).lower()
-
-
-def _failed(head: _Row) -> bool:
-    return _status(head) in _FAILED
-
-
-def _piece(row: _Row) -> tuple[int, str]:
-    if row["text"] is None or row["sequence"] is None:
-        raise ValueError("no text is kept for it")
-    return int(row["sequence"]), str(row["text"])
-
-
 def _bound(moment: datetime) -> str:
     return f"{moment.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S.%f}"
-
-
-def _moment(value: Value) -> datetime:
-    return parse_timestamp(str(value))
 
 
 def probe(api: RedshiftDataApi, database: str) -> None:

@@ -32,7 +32,15 @@ from datahub_aws_lineage.config.athena import (
 )
 from datahub_aws_lineage.config.glue import GlueConfig
 from datahub_aws_lineage.config.patterns import ALL, Pattern, reject_unused
-from datahub_aws_lineage.config.redshift import AuditLog, FileLog, LogGroup, QueryLog, RedshiftConfig, SystemViewsLog
+from datahub_aws_lineage.config.redshift import (
+    AuditLog,
+    FileLog,
+    LogGroup,
+    PublishedTables,
+    QueryLog,
+    RedshiftConfig,
+    SystemViewsLog,
+)
 from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.queries import TimeWindow
 
@@ -51,6 +59,7 @@ __all__ = [
     "FileLog",
     "GlueConfig",
     "LogGroup",
+    "PublishedTables",
     "QueryLog",
     "RedshiftConfig",
     "SystemViewsLog",

@@ -44,6 +44,21 @@ class LogGroup(ConfigModel):
         return log_group
 
 
+class PublishedTables(ConfigModel):
+    """The system tables that a warehouse publishes to S3 Tables, read by queries on Athena."""
+
+    type: Literal["s3_tables"] = Field(description="Read the published `sys_query_history`, by queries on Athena.")
+    namespace: str = Field(
+        min_length=1, description="Database of the catalog `s3tablescatalog/aws-redshift` that holds the tables."
+    )
+    work_group: str = Field(default="primary", min_length=1, description="Work group of Athena for the queries.")
+    output_location: str | None = Field(
+        default=None,
+        pattern=r"^s3://.+",
+        description="Where the queries' results are put (`s3://bucket/prefix/`). Default: as the work group says.",
+    )
+
+
 class FileLog(ConfigModel):
     """A query log that somebody exported."""
 
@@ -51,7 +66,7 @@ class FileLog(ConfigModel):
     path: str = Field(min_length=1, description="CSV, JSON lines or a user-activity log; gzipped or not.")
 
 
-QueryLog = Annotated[SystemViewsLog | AuditLog | LogGroup | FileLog, Field(discriminator="type")]
+QueryLog = Annotated[SystemViewsLog | AuditLog | LogGroup | PublishedTables | FileLog, Field(discriminator="type")]
 
 
 class RedshiftConfig(PlatformInstanceConfigMixin):

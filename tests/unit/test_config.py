@@ -15,6 +15,7 @@ from datahub_aws_lineage.config import (
     AwsLineageConfig,
     FileLog,
     LogGroup,
+    PublishedTables,
     SystemViewsLog,
     load_recipe,
     parse_recipe,
@@ -124,8 +125,9 @@ def test_what_would_do_nothing_or_cannot_be_is_refused(settings: dict[str, Any],
 def test_the_kinds_of_query_log() -> None:
     logs = [{"type": "system_views"}, {"type": "audit_log", "bucket": "b"}, {"type": "file", "path": "x.csv"}]
     logs.append({"type": "cloudwatch_logs", "log_group": "/aws/redshift/default/useractivitylog"})
+    logs.append({"type": "s3_tables", "namespace": "ns"})
     (warehouse,) = config(redshift=[{**CLUSTER, "databases": ["Dev", "dev"], "query_logs": logs}]).redshift
-    assert [type(log) for log in warehouse.query_logs] == [SystemViewsLog, AuditLog, FileLog, LogGroup]
+    assert [type(log) for log in warehouse.query_logs] == [SystemViewsLog, AuditLog, FileLog, LogGroup, PublishedTables]
     assert warehouse.databases == ["dev"]
     assert warehouse.reads_catalog
 

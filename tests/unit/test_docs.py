@@ -31,6 +31,7 @@ from datahub_aws_lineage.aws import (
     redshift_file,
     redshift_history,
     redshift_log_group,
+    redshift_published,
 )
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
 from datahub_aws_lineage.sql import dialects, relations
@@ -93,7 +94,7 @@ def policy() -> dict[str, Any]:
             statement("AthenaHistory", *athena.PERMISSIONS),
             statement("AthenaNames", *athena_catalogs.PERMISSIONS, *athena_saved.PREPARED_PERMISSIONS),
             statement("AthenaNamedQueries", *athena_saved.NAMED_PERMISSIONS),
-            statement("AthenaSystemTable", *athena_system_table.PERMISSIONS),
+            statement("AthenaSystemTable", *athena_system_table.PERMISSIONS, *redshift_published.PERMISSIONS),
             statement("CloudTrail", *cloudtrail_lookup.PERMISSIONS, *cloudtrail_trail.PERMISSIONS),
             statement("RedshiftDataApi", *data_api),
             statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
@@ -138,6 +139,7 @@ SECTIONS = {
     "redshift[].query_logs[] type system_views": models.SystemViewsLog,
     "redshift[].query_logs[] type audit_log": models.AuditLog,
     "redshift[].query_logs[] type cloudwatch_logs": models.LogGroup,
+    "redshift[].query_logs[] type s3_tables": models.PublishedTables,
     "redshift[].query_logs[] type file": models.FileLog,
 }
 COMPUTED = {"start_time": "yesterday, 0:00 UTC", "end_time": "now", "aws_config": "-"}

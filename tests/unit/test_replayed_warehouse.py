@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from freezegun import freeze_time
 from moto import mock_aws
@@ -21,11 +22,13 @@ from redshift_samples import Warehouse as DataApi
 from warehouse_story import Warehouse
 
 from datahub_aws_lineage.aws import redshift_sql
+from datahub_aws_lineage.aws.athena_queries import AthenaQueries, Row
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
 from datahub_aws_lineage.aws.redshift_file import FileHistoryReader
 from datahub_aws_lineage.aws.redshift_history import SystemViewHistoryReader
 from datahub_aws_lineage.aws.redshift_log_group import LogGroupHistoryReader
+from datahub_aws_lineage.aws.redshift_published import CATALOG, PublishedHistoryReader
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
 
 DAY = utc(2026, 3, 1)
@@ -109,6 +112,47 @@ def rows_of(ran: Ran) -> Iterator[dict[str, Any]]:
         }
 
 
+class DuckDbQueries(AthenaQueries):
+    """The published tables in DuckDB, which runs what Athena would; it gives text, as Athena does."""
+
+    def __init__(self, namespace: str, rows: list[dict[str, Any]]) -> None:
+        self._db = duckdb.connect()
+        self._db.execute(f"ATTACH ':memory:' AS \"{CATALOG}\"")
+        self._db.execute(f'CREATE SCHEMA "{CATALOG}"."{namespace}"')
+        self._db.execute(f'USE "{CATALOG}"."{namespace}"')
+        self._db.execute(
+            "CREATE TABLE sys_query_history (query_id bigint, session_id integer, transaction_id bigint,"
+            " user_id integer, database_name varchar, query_type varchar, status varchar,"
+            " start_time timestamp, end_time timestamp)"
+        )
+        self._db.execute("CREATE TABLE sys_query_text (query_id bigint, sequence integer, text varchar)")
+        self._db.execute(
+            "CREATE TABLE sys_transaction_history"
+            " (transaction_id bigint, status varchar, transaction_start_time timestamp)"
+        )
+        for row in rows:
+            head = {name: value for name, value in row.items() if name not in ("sequence", "text")}
+            if not row["sequence"]:
+                self._insert("sys_query_history", head)
+            if row["text"] is not None:
+                self._insert("sys_query_text", {name: row[name] for name in ("query_id", "sequence", "text")})
+
+    def undo(self, transaction: int) -> DuckDbQueries:
+        began = {"transaction_start_time": f"{DAY:%Y-%m-%d %H:%M:%S}"}
+        self._insert("sys_transaction_history", {"transaction_id": transaction, "status": "rolledback", **began})
+        return self
+
+    def rows(self, text: str) -> Iterator[Row]:
+        found = self._db.execute(text)
+        names = [column[0] for column in found.description or ()]
+        for values in found.fetchall():
+            yield dict(zip(names, (None if value is None else str(value) for value in values), strict=True))
+
+    def _insert(self, table: str, row: dict[str, Any]) -> None:
+        marks = ", ".join("?" for _ in row)
+        self._db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
 class Logs:
     """Each way to the same day. `read` gives the records of one."""
 
@@ -165,11 +209,15 @@ class Logs:
             writer.writerows(row for ran in self._ran for row in rows_of(ran))
         return list(FileHistoryReader(path, self.notes, WINDOW, database="dev").read_queries())
 
+    def _published(self) -> list[QueryRecord]:
+        queries = DuckDbQueries("lab", [row for ran in self._ran for row in rows_of(ran)])
+        return list(PublishedHistoryReader(queries, self.notes, WINDOW, ("dev",), "lab").read_queries())
+
     def _audit_text(self) -> str:
         return "".join(ran.audit_line for ran in self._ran)
 
 
-TELL_SUCCESS = ("system_views", "exported_csv")
+TELL_SUCCESS = ("system_views", "exported_csv", "published")
 TELL_THAT_IT_RAN = ("audit_log", "cloudwatch_logs", "exported_audit_log")
 
 
@@ -212,3 +260,12 @@ def test_a_failed_statement_shows_where_the_log_cannot_tell(tmp_path: Path, log:
 
     uncertain = {"public.orders:amount -> mart.report:id", "public.orders:id -> mart.report:total"}
     assert found == (EXPECTED if log in TELL_SUCCESS else EXPECTED | uncertain)
+
+
+def test_published_transactions_that_were_rolled_back(tmp_path: Path) -> None:
+    logs = Logs(tmp_path, day())
+    load = next(ran for ran in day() if ran.text.startswith("INSERT INTO public.orders"))
+    queries = DuckDbQueries("lab", [row for ran in day() for row in rows_of(ran)]).undo(load.transaction)
+    reader = PublishedHistoryReader(queries, logs.notes, WINDOW, ("dev",), "lab")
+    assert load.text not in {record.text for record in reader.read_queries()}
+    assert logs.notes.reasons == {"rolled_back": 1}

@@ -82,6 +82,7 @@ def test_a_part_that_cannot_be_asked_does_not_hide_the_others(recording: Recordi
             {"name": "lost", "query_logs": [{"type": "file", "path": str(tmp_path / "gone.csv")}]},
             {"name": "audited", "query_logs": [{"type": "audit_log", "bucket": "b", "prefix": "p"}]},
             {"name": "logged", "query_logs": [{"type": "cloudwatch_logs", "log_group": "/aws/redshift/x/y"}]},
+            {"name": "published", "query_logs": [{"type": "s3_tables", "namespace": "ns"}]},
         ],
     )
     assert report.capability_report is not None
@@ -95,6 +96,7 @@ def test_a_part_that_cannot_be_asked_does_not_hide_the_others(recording: Recordi
         f"Redshift lost: file {tmp_path / 'gone.csv'}": False,
         "Redshift audited: audit log s3://b/p": False,
         "Redshift logged: log group /aws/redshift/x/y": False,
+        "Redshift published: S3 tables ns": False,
     }
 
 
