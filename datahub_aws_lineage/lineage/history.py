@@ -268,8 +268,7 @@ class History:
         if transaction.failed:
             self._roll_back(state)
             return
-        state.transaction = None
-        for step in transaction.steps:
+        for step in state.commit():
             self._enter(step, state, warehouse)
 
     def _roll_back(self, state: SessionState) -> None:

@@ -53,6 +53,8 @@ class Transaction:
     transaction_id: str | None
     schemas_before: dict[str, Columns]
     search_path_before: tuple[str, ...] | None
+    search_path_after: tuple[str, ...] | None
+    """What the session goes on with after COMMIT: SET LOCAL ends with the transaction."""
     database_before: str | None = None
     steps: list[Step] = field(default_factory=list)
     drafts: dict[TableName, Columns] = field(default_factory=dict)
@@ -86,7 +88,9 @@ class SessionState:
 
     def begin(self, transaction_id: str | None) -> None:
         if self.transaction is None:
-            self.transaction = Transaction(transaction_id, dict(self.schemas), self.search_path, self.database)
+            self.transaction = Transaction(
+                transaction_id, dict(self.schemas), self.search_path, self.search_path, self.database
+            )
 
     def forget_transaction(self) -> list[Step]:
         """Goes back to what was before it; gives what ran in it."""
@@ -98,12 +102,20 @@ class SessionState:
         self.database = transaction.database_before
         return transaction.steps
 
+    def commit(self) -> list[Step]:
+        """Ends the transaction; gives what ran in it."""
+        if self.transaction is None:
+            return []
+        transaction, self.transaction = self.transaction, None
+        self.search_path = transaction.search_path_after
+        return transaction.steps
+
     def learn(self, statement: Statement) -> None:
         """Takes in at once what the next statement of the session can see of this one."""
         for effect in statement.effects:
             match effect:
-                case SetSearchPath(schemas):
-                    self.search_path = _search_path(schemas)
+                case SetSearchPath(schemas, local):
+                    self._set_search_path(_search_path(schemas), local=local)
                 case UseDatabase(database):
                     self.database = database
                 case Prepare(name, text):
@@ -123,6 +135,14 @@ class SessionState:
                     pass
         if statement.output is not None and (statement.replaces or statement.temporary):
             self._learn_table(statement.output, statement.schema, there=True)
+
+    def _set_search_path(self, path: tuple[str, ...] | None, *, local: bool) -> None:
+        """SET LOCAL outside of a transaction is over with its own statement."""
+        if self.transaction is not None:
+            self.transaction.search_path_after = self.transaction.search_path_after if local else path
+        elif local:
+            return
+        self.search_path = path
 
     def _learn_table(self, table: StatementTable, columns: Columns, *, there: bool) -> None:
         match table:

@@ -171,9 +171,10 @@ class Truncate:
 
 @dataclass(frozen=True, slots=True)
 class SetSearchPath:
-    """SET search_path TO …, for what follows in the session."""
+    """SET search_path TO …, for what follows in the session; `local` (SET LOCAL) up to the end of the transaction."""
 
     schemas: tuple[str, ...]
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,19 +118,20 @@ def _beside(old: StatementTable, parts: tuple[str, ...]) -> StatementTable:
 def set_parameter(analysis: Analysis) -> Found:
     cursor = analysis.cursor
     cursor.needs("SET")
-    cursor.takes_any(frozenset({"SESSION", "LOCAL"}))
+    local = cursor.takes("LOCAL")
+    cursor.takes("SESSION")
     if not cursor.takes("SEARCH_PATH"):
         return Found("utility")
     if not cursor.takes("TO"):
         cursor.takes("=")
     if cursor.sees("DEFAULT"):
-        return Found("utility", effects=(SetSearchPath(analysis.session.default_path),))
+        return Found("utility", effects=(SetSearchPath(analysis.session.default_path, local),))
     if cursor.done:
         raise cursor.error("expected schemas")
     items = [item[0].text for item in split_commas(cursor.rest())]
     named = (part.strip().strip('"').lower() for item in items for part in item.split(","))
     path = tuple(schema for schema in named if schema)
-    return Found("utility", effects=(SetSearchPath(path),) if path else ())
+    return Found("utility", effects=(SetSearchPath(path, local),) if path else ())
 
 
 def reset_parameter(analysis: Analysis) -> Found:

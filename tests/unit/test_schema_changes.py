@@ -1,4 +1,4 @@
-"""Schemas that are renamed (blue and green ones that change places), and those that are dropped with their tables."""
+"""Schemas that change: renamed (blue and green ones that swap), dropped with their tables, set for a transaction."""
 
 from __future__ import annotations
 
@@ -99,3 +99,36 @@ def test_a_schema_with_the_same_beginning_stays() -> None:
     warehouse = Warehouse({"dev.raw.orders": "id", "dev.stage2.facts": "id"})
     warehouse.run("INSERT INTO stage2.facts SELECT id FROM raw.orders", "DROP SCHEMA stage CASCADE")
     assert warehouse.edges == {"raw.orders:id -> stage2.facts:id"}
+
+
+def test_set_local_ends_with_the_transaction() -> None:
+    warehouse = Warehouse(
+        {"dev.raw.orders": "id amount", "dev.mart.facts": "id amount", "dev.public.facts": "id amount"}
+    )
+    warehouse.run(
+        "BEGIN",
+        "SET LOCAL search_path TO mart",
+        "INSERT INTO facts (id) SELECT id FROM raw.orders",
+        "COMMIT",
+        "SET LOCAL search_path TO mart",
+        "INSERT INTO facts (amount) SELECT amount FROM raw.orders",
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id", "raw.orders:amount -> public.facts:amount"}
+
+
+def test_a_session_setting_stays_after_the_transaction() -> None:
+    warehouse = Warehouse(
+        {"dev.raw.orders": "id amount", "dev.mart.facts": "id amount", "dev.public.facts": "id amount"}
+    )
+    warehouse.run(
+        "BEGIN",
+        "SET search_path TO mart",
+        "SET LOCAL search_path TO raw",
+        "COMMIT",
+        "INSERT INTO facts (id) SELECT id FROM raw.orders",
+        "BEGIN",
+        "SET search_path TO public",
+        "ROLLBACK",
+        "INSERT INTO facts (amount) SELECT amount FROM raw.orders",
+    )
+    assert warehouse.edges == {"raw.orders:id -> mart.facts:id", "raw.orders:amount -> mart.facts:amount"}
