@@ -14,6 +14,7 @@ from datahub_aws_lineage.lineage.session import SessionState, Temporary
 from datahub_aws_lineage.lineage.statement_tables import StatementTables, is_conditional
 from datahub_aws_lineage.model.lineage import (
     Call,
+    ChangeColumns,
     CreateExternalSchema,
     Drop,
     DropSchema,
@@ -291,15 +292,17 @@ class Ledger:
                 before, after = names.resolve(old, written=True), names.resolve(new, written=True)
                 if before is not None and after is not None:
                     self.graph.rename(before.dataset, after.dataset)
-            case DropSchema() | RenameSchema():
-                self._change_schema(effect, names)
+            case ChangeColumns() | DropSchema() | RenameSchema():
+                self._change_definition(effect, names)
             case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare() | Call():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)
 
-    def _change_schema(self, effect: DropSchema | RenameSchema, names: StatementTables) -> None:
+    def _change_definition(self, effect: ChangeColumns | DropSchema | RenameSchema, names: StatementTables) -> None:
         match effect:
+            case ChangeColumns():
+                names.change_columns(effect)
             case DropSchema(catalog, schema):
                 for dataset, _ in names.of_schema(catalog, schema, self.graph.datasets()):
                     self.graph.drop(dataset)

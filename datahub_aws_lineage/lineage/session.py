@@ -11,6 +11,7 @@ from datahub_aws_lineage.lineage.contents import Contents
 from datahub_aws_lineage.lineage.procedures import Calls
 from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import (
+    ChangeColumns,
     Drop,
     DropSchema,
     Prepare,
@@ -126,6 +127,8 @@ class SessionState:
                     columns = self._draft_of(old)
                     self._learn_table(old, None, there=False)
                     self._learn_table(new, columns, there=True)
+                case ChangeColumns(table, columns):
+                    self._learn_table(table, columns, there=True)
                 case DropSchema(catalog, schema):
                     for table in self._drafts_of(catalog, schema):
                         self._learn_table(table, None, there=False)

@@ -11,7 +11,7 @@ from datahub_aws_lineage.lineage.contents import ColumnFact, ColumnKey, Contents
 from datahub_aws_lineage.lineage.graph import Graph
 from datahub_aws_lineage.lineage.resolver import Resolved
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
-from datahub_aws_lineage.model.lineage import Drop, Rename, Statement, StatementLineage, Truncate
+from datahub_aws_lineage.model.lineage import ChangeColumns, Drop, Rename, Statement, StatementLineage, Truncate
 from datahub_aws_lineage.model.names import Dataset, Dialect, StatementTable, TableName, TemporaryTable
 
 _IF_NOT_EXISTS = re.compile(r"\b(?:table|view)\s+if\s+not\s+exists\b", re.IGNORECASE)
@@ -158,6 +158,18 @@ class StatementTables:
             return None
         temporary.used = True
         return temporary.contents
+
+    def change_columns(self, effect: ChangeColumns) -> None:
+        """What fills a column of a temporary table goes with its new name; a table that stays is in the catalog."""
+        if isinstance(effect.table, TemporaryTable):
+            temporary = self._state.temporaries.get(effect.table.name)
+            if temporary is not None and effect.renamed is not None:
+                temporary.contents.rename_column(*effect.renamed)
+            return
+        for dataset in self.datasets(effect.table):
+            contents = self._ledger.graph.current(dataset)
+            if contents is not None and contents.schema is not None:
+                contents.schema = effect.columns
 
     # ---- temporary tables ---------------------------------------------------------------------------------------
 

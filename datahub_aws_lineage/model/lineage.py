@@ -163,6 +163,15 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeColumns:
+    """ALTER TABLE … ADD, DROP or RENAME COLUMN: the columns from here on; `renamed` has the old name and the new."""
+
+    table: StatementTable
+    columns: tuple[Column, ...]
+    renamed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Truncate:
     """TRUNCATE or DELETE without WHERE: the table is emptied."""
 
@@ -221,6 +230,7 @@ Effect: TypeAlias = (
     | RenameSchema
     | Drop
     | DropSchema
+    | ChangeColumns
     | Truncate
     | SetSearchPath
     | UseDatabase

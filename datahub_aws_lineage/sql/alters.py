@@ -1,32 +1,33 @@
-"""ALTER TABLE, as far as it changes the columns that later statements of the same text see."""
+"""ALTER TABLE, as far as it changes the columns that later statements see."""
 
 from __future__ import annotations
 
 from datahub_aws_lineage.model.catalog import Column
+from datahub_aws_lineage.model.lineage import ChangeColumns, Effect
 from datahub_aws_lineage.model.names import StatementTable
 from datahub_aws_lineage.sql.creates import definitions
 from datahub_aws_lineage.sql.cursor import Cursor
 from datahub_aws_lineage.sql.statements import Analysis
 
 
-def alter_columns(analysis: Analysis, table: StatementTable) -> None:
+def alter_columns(analysis: Analysis, table: StatementTable) -> tuple[Effect, ...]:
     """The cursor stands behind the table's name. What changes no column, or no known one, is passed over."""
     known = analysis.session.schemas.columns(table)
     if known is None:
-        return
-    changed = _changed(analysis.cursor, known, analysis.text)
-    if changed is not None:
-        analysis.session.schemas.learn(table, changed)
-
-
-def _changed(cursor: Cursor, known: tuple[Column, ...], text: str) -> tuple[Column, ...] | None:
+        return ()
+    cursor = analysis.cursor
     if cursor.takes("RENAME", "COLUMN") or cursor.takes("RENAME"):
         old = cursor.name()[-1]
-        return _renamed(known, old, cursor.name()[-1]) if cursor.takes("TO") else None
+        return _rename(table, known, old, cursor.name()[-1]) if cursor.takes("TO") else ()
     if cursor.takes("CHANGE"):
         cursor.takes("COLUMN")
         old = cursor.name()[-1]
-        return _renamed(known, old, cursor.name()[-1])
+        return _rename(table, known, old, cursor.name()[-1])
+    changed = _changed(cursor, known, analysis.text)
+    return (ChangeColumns(table, changed),) if changed is not None else ()
+
+
+def _changed(cursor: Cursor, known: tuple[Column, ...], text: str) -> tuple[Column, ...] | None:
     if cursor.takes("DROP"):
         cursor.takes("COLUMN")
         gone = cursor.name()[-1]
@@ -40,5 +41,6 @@ def _changed(cursor: Cursor, known: tuple[Column, ...], text: str) -> tuple[Colu
     return None
 
 
-def _renamed(known: tuple[Column, ...], old: str, new: str) -> tuple[Column, ...]:
-    return tuple(Column(new if column.name == old else column.name, column.type) for column in known)
+def _rename(table: StatementTable, known: tuple[Column, ...], old: str, new: str) -> tuple[Effect, ...]:
+    columns = tuple(Column(new if column.name == old else column.name, column.type) for column in known)
+    return (ChangeColumns(table, columns, (old, new)),)

@@ -92,8 +92,7 @@ def alter(analysis: Analysis) -> Found:
         cursor.at = start
         return writes.append(analysis)
     if not cursor.takes("RENAME", "TO"):
-        alters.alter_columns(analysis, old)
-        return Found("utility")
+        return Found("utility", effects=alters.alter_columns(analysis, old))
     return Found("rename", effects=(Rename(old, _beside(old, cursor.name())),))
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sqlglot import Token, TokenType
 
 from datahub_aws_lineage.model.lineage import (
+    ChangeColumns,
     Drop,
     DropSchema,
     Prepare,
@@ -98,6 +99,8 @@ def _learn(statement: Statement, session: Session) -> None:
                 schemas.rename_schema(effect)
             case Drop(table=table):
                 schemas.forget(table)
+            case ChangeColumns(table=table, columns=columns):
+                schemas.learn(table, columns)
             case DropSchema():
                 schemas.forget_schema(effect)
             case SetSearchPath(schemas=path):
