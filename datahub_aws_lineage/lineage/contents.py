@@ -147,11 +147,12 @@ class Contents:
         if len(self.inputs) + len(self.columns) > size:
             self.clock = now
 
-    def rename_column(self, old: str, new: str) -> None:
-        """What made `old` made `new`, with its fields."""
+    def rename_column(self, old: str, new: str, *, keep: bool) -> None:
+        """What made `old` made `new`, with its fields. Where others have read `old`, `keep` what it was made of."""
         for key in [key for key in self.columns if key.column.partition(".")[0] == old]:
             _, dot, rest = key.column.partition(".")
-            self.add_column(key._replace(column=f"{new}{dot}{rest}"), self.columns.pop(key))
+            fact = self.columns[key] if keep else self.columns.pop(key)
+            self.add_column(key._replace(column=f"{new}{dot}{rest}"), fact)
 
     def lives(self) -> Iterator[Version]:
         """Upstreams that go by their lives."""

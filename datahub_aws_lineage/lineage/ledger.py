@@ -289,15 +289,23 @@ class Ledger:
             case Rename(TemporaryTable(old), TemporaryTable(new)):
                 names.rename_temporary(old, new)
             case Rename(old, new):
-                before, after = names.resolve(old, written=True), names.resolve(new, written=True)
-                if before is not None and after is not None:
-                    self.graph.rename(before.dataset, after.dataset)
+                self._rename(old, new, names)
             case ChangeColumns() | DropSchema() | RenameSchema():
                 self._change_definition(effect, names)
             case SetSearchPath() | UseDatabase() | TransactionMark() | CreateExternalSchema() | Prepare() | Call():
                 pass  # the session's own, or already with the catalog
             case _:
                 assert_never(effect)
+
+    def _rename(self, old: StatementTable, new: StatementTable, names: StatementTables) -> None:
+        """The catalog, read when all was over, may know the table by its old name alone: it has that one's columns."""
+        before, after = names.resolve(old, written=True), names.resolve(new, written=True)
+        if before is None or after is None:
+            return
+        self.graph.rename(before.dataset, after.dataset)
+        renamed = self.graph.current(after.dataset)
+        if renamed is not None and renamed.schema is None:
+            renamed.schema = self._resolver.index.columns(old, names.dialect, names.warehouse)
 
     def _change_definition(self, effect: ChangeColumns | DropSchema | RenameSchema, names: StatementTables) -> None:
         match effect:

@@ -67,14 +67,14 @@ class StatementTables:
 
     def __init__(self, ledger: Places, dialect: Dialect, warehouse: str | None, state: SessionState) -> None:
         self._ledger = ledger
-        self._dialect: Dialect = dialect
-        self._warehouse = warehouse
+        self.dialect: Dialect = dialect
+        self.warehouse = warehouse
         self._state = state
         self.looked_at: list[tuple[Dataset, tuple[Source, Version | None]]] = []
         self._named: dict[StatementTable, Dataset] = {}
 
     def resolve(self, table: StatementTable, *, written: bool = False) -> Resolved | None:
-        return self._ledger.resolve(table, self._dialect, self._warehouse, written=written)
+        return self._ledger.resolve(table, self.dialect, self.warehouse, written=written)
 
     def datasets(self, table: StatementTable) -> tuple[Dataset, ...]:
         """Both ends, where the table is one of an external schema."""
@@ -160,16 +160,20 @@ class StatementTables:
         return temporary.contents
 
     def change_columns(self, effect: ChangeColumns) -> None:
-        """What fills a column of a temporary table goes with its new name; a table that stays is in the catalog."""
+        """What fills a column goes with its new name."""
         if isinstance(effect.table, TemporaryTable):
             temporary = self._state.temporaries.get(effect.table.name)
             if temporary is not None and effect.renamed is not None:
-                temporary.contents.rename_column(*effect.renamed)
+                temporary.contents.rename_column(*effect.renamed, keep=False)
             return
         for dataset in self.datasets(effect.table):
             contents = self._ledger.graph.current(dataset)
-            if contents is not None and contents.schema is not None:
+            if contents is None:
+                continue
+            if contents.schema is not None:
                 contents.schema = effect.columns
+            if effect.renamed is not None:
+                contents.rename_column(*effect.renamed, keep=True)
 
     # ---- temporary tables ---------------------------------------------------------------------------------------
 

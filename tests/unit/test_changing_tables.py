@@ -1,4 +1,4 @@
-"""Temporary tables whose columns change while the session goes on."""
+"""Temporary and staging tables whose names or columns change while the session goes on."""
 
 from __future__ import annotations
 
@@ -62,5 +62,30 @@ def test_a_change_that_is_rolled_back() -> None:
         "ALTER TABLE stage RENAME COLUMN amount TO net",
         "ROLLBACK",
         "INSERT INTO report SELECT id, amount FROM stage",
+    )
+    assert warehouse.edges == {"public.orders:id -> public.report:id", "public.orders:amount -> public.report:amount"}
+
+
+def test_a_staging_table_whose_column_is_renamed_between_two_readers() -> None:
+    warehouse = Warehouse(TABLES)
+    warehouse.run(
+        "CREATE TABLE stage AS SELECT id, amount AS net FROM orders",
+        "INSERT INTO report (id) SELECT net FROM stage",
+        "ALTER TABLE stage RENAME COLUMN net TO gross",
+        "INSERT INTO report (amount) SELECT gross FROM stage",
+        "DROP TABLE stage",
+    )
+    assert warehouse.edges == {
+        "public.orders:amount -> public.report:id",
+        "public.orders:amount -> public.report:amount",
+    }
+
+
+def test_a_table_that_is_filled_under_another_name_has_its_own_columns() -> None:
+    warehouse = Warehouse(TABLES)
+    warehouse.run(
+        "ALTER TABLE report RENAME TO report_loading",
+        "INSERT INTO report_loading SELECT * FROM orders",
+        "ALTER TABLE report_loading RENAME TO report",
     )
     assert warehouse.edges == {"public.orders:id -> public.report:id", "public.orders:amount -> public.report:amount"}
