@@ -214,13 +214,16 @@ class Session:
     def context(self) -> SqlContext:
         context = self.record.context
         if self.state.database is not None:
-            context = replace(context, default_catalog=self.state.database)
+            context = replace(
+                context, default_catalog=self.state.database, first_catalog=self.record.context.default_catalog
+            )
         path = context.search_path if self.state.search_path is None else self.state.search_path
         if context.dialect != "redshift" or not path:
             return context
-        schemas = tuple(schema for name in path for schema in self._schemas_of(name))
+        schemas = self._schemas_of(path)
         first = schemas[0] if schemas else context.default_database
-        return replace(context, default_database=first, search_path=schemas)
+        before = () if self.state.search_path is None else self._schemas_of(context.search_path)
+        return replace(context, default_database=first, search_path=schemas, first_search_path=before)
 
     def columns(self, table: StatementTable) -> Columns:
         """A temporary table of unknown columns is there all the same, and gives no columns rather than None."""
@@ -235,11 +238,11 @@ class Session:
             case _:
                 assert_never(table)
 
-    def _schemas_of(self, name: str) -> tuple[str, ...]:
-        if name != "$user":
-            return (name,)
+    def _schemas_of(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """`$user` is the schema of the user's name, where there is one."""
         user = (self.record.actor or "").lower()
-        return (user,) if user and self._has_schema(user) else ()
+        has_own = "$user" in path and user and self._has_schema(user)
+        return tuple(user if name == "$user" else name for name in path if name != "$user" or has_own)
 
 
 def _search_path(schemas: tuple[str, ...]) -> tuple[str, ...] | None:

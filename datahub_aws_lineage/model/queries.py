@@ -17,12 +17,15 @@ class SqlContext:
     Athena: `default_catalog` and `default_database` of the query execution context.
     Redshift: `default_catalog` is the connected database, `search_path` the schemas in order.
     `default_database` is the first place of an unqualified name in both.
+    `first_search_path` and `first_catalog` are what RESET goes back to, where SET or USE have changed them since.
     """
 
     dialect: Dialect
     default_catalog: str
     default_database: str
     search_path: tuple[str, ...] = ()
+    first_search_path: tuple[str, ...] = ()
+    first_catalog: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def analyze(
     `prepared` are the statements, by name, that an EXECUTE of the text can run.
     """
     text = text.removeprefix("\ufeff")
-    session = Session(context, LearnedSchemas(schemas), context.search_path, context.default_catalog, dict(prepared))
+    first_path = context.first_search_path or context.search_path
+    connected = context.first_catalog or context.default_catalog
+    session = Session(context, LearnedSchemas(schemas), first_path, connected, dict(prepared))
     try:
         groups = list(split_statements(tokenize(text, context.dialect)))
     except NotUnderstoodError as e:

@@ -53,9 +53,9 @@ class Session:
     context: SqlContext
     schemas: LearnedSchemas
     first_path: tuple[str, ...] = ()
-    """The search path before any SET of the text."""
+    """The search path before any SET of the session."""
     connected: str = ""
-    """The database before any USE of the text."""
+    """The database before any USE of the session."""
     prepared: dict[str, str] = field(default_factory=dict)
     """The text of each prepared statement, by its name."""
     variables: frozenset[str] = frozenset()
