@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from datahub_aws_lineage.config import AwsLineageConfig
 from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals
+from datahub_aws_lineage.emit.procedures import ProcedureJobs
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage
@@ -44,6 +45,14 @@ class Publication:
             query_text=config.query_text,
             mask=mask_literals,
         )
+        self._upstreams = UpstreamBuilder(
+            env=config.env,
+            schemas=self._schemas,
+            query_text=config.query_text,
+            mask=mask_literals,
+            include_column_lineage=config.include_column_lineage,
+            users=self._users,
+        )
         self._described: set[Dataset] = set()
         self._understood_views: set[Dataset] = set()
         self._named_queries: list[tuple[NamedQuery, tuple[Dataset, ...]]] = []
@@ -78,19 +87,12 @@ class Publication:
         yield from self._open_datasets(lineages)
         yield from self._lineages(lineages)
         yield from self._queries(history)
+        yield from self._procedures(history)
         yield from self._usage.dataset_units(lambda dataset: self._tells_usage_of(dataset, history))
 
     def _lineages(self, lineages: Iterable[DatasetLineage]) -> WorkUnits:
-        builder = UpstreamBuilder(
-            env=self._config.env,
-            schemas=self._schemas,
-            query_text=self._config.query_text,
-            mask=mask_literals,
-            include_column_lineage=self._config.include_column_lineage,
-            users=self._users,
-        )
         for lineage in lineages:
-            proposal = builder.proposal(lineage)
+            proposal = self._upstreams.proposal(lineage)
             if proposal is not None:
                 self._report.coverage.add_lineage(lineage)
                 yield lineage_unit(
@@ -116,6 +118,19 @@ class Publication:
         for named, subjects in self._named_queries:
             accepted = [dataset for dataset in subjects if self._is_accepted(dataset) and history.stays(dataset)]
             yield from described(builder.named_query_proposals(named, accepted, self._config.end_time))
+
+    def _procedures(self, history: History) -> WorkUnits:
+        jobs = ProcedureJobs(self._upstreams, env=self._config.env)
+        warehouses = {warehouse.name: warehouse for warehouse in self._config.redshift}
+        for lineage in history.procedures():
+            warehouse = warehouses[lineage.warehouse or ""]
+            reads = tuple(filter(self._is_accepted, lineage.reads))
+            accepted = replace(lineage, reads=reads, writes=tuple(self._accepted(lineage.writes)))
+            yield from jobs.work_units(
+                accepted,
+                warehouse.platform_instance,
+                has_containers=warehouse.reads_schemas_of(lineage.procedure.database),
+            )
 
     def _tells_usage_of(self, dataset: Dataset, history: History) -> bool:
         """Tables of this account's own engines: how others are used, their own sources know better."""
@@ -163,7 +178,7 @@ class Publication:
         return (
             dataset.platform == "redshift"
             and any(one.describes_log_tables for one in warehouses)
-            and not any(one.has_data_api and (one.all_databases or database in one.databases) for one in warehouses)
+            and not any(one.reads_schemas_of(database) for one in warehouses)
         )
 
     # ---- what DataHub has already -----------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class Run:
             fingerprint,
             storage_lineage=config.glue.include_storage_lineage,
             on_run=self._publication.add_run,
+            procedures_of={one.name for one in config.redshift if one.include_stored_procedures},
         )
         self._repeats = Repeats()
         self._views: list[tuple[Table, str | None]] = []

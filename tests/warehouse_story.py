@@ -22,7 +22,7 @@ class Warehouse:
     def __init__(self, tables: Mapping[str, str]) -> None:
         self.report = AwsLineageReport()
         index = CatalogIndex()
-        self.history = History(Resolver(index), self.report.diagnostics, fingerprint)
+        self.history = History(Resolver(index), self.report.diagnostics, fingerprint, procedures_of=(None,))
         for name, columns in tables.items():
             table = TableName(*name.split("."))
             self.history.add_table(Table("redshift", table, tuple(Column(one, "integer") for one in columns.split())))
@@ -63,7 +63,7 @@ class Warehouse:
     def edges(self) -> set[str]:
         """`public.a:x -> public.b:y`."""
         return {
-            f"{_short(edge.upstream)}:{edge.upstream_column} -> {_short(lineage.downstream)}:{edge.downstream_column}"
+            f"{short(edge.upstream)}:{edge.upstream_column} -> {short(lineage.downstream)}:{edge.downstream_column}"
             for lineage in self.history.lineages()
             for edge in lineage.columns
         }
@@ -73,5 +73,5 @@ class Warehouse:
         return {edge.confidence for lineage in self.history.lineages() for edge in lineage.columns}
 
 
-def _short(dataset: Dataset) -> str:
+def short(dataset: Dataset) -> str:
     return dataset.name.removeprefix("dev.")

@@ -103,6 +103,11 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         "`redshift` source does.",
     )
     include_operational_stats: bool = Field(default=True, description="Emit when each table was changed, and how.")
+    include_stored_procedures: bool = Field(
+        default=False,
+        description="Emit each stored procedure that was called as a DataJob, with what its runs read and wrote, by "
+        "column.",
+    )
     include_log_tables: bool = Field(
         default=True,
         description="Without work_group and cluster_identifier: emit a bare dataset (its name, and the columns that "
@@ -117,6 +122,10 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
     @property
     def reads_catalog(self) -> bool:
         return self.has_data_api and self.include_catalog
+
+    def reads_schemas_of(self, database: str) -> bool:
+        """Whether a database is one that the Data API reads, here or for another source."""
+        return self.has_data_api and (self.all_databases or database in self.databases)
 
     @property
     def describes_log_tables(self) -> bool:
@@ -148,7 +157,7 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         else:
             reject_unused(self, ("include_log_tables",), "the catalog is read")
         if not self.query_logs:
-            unused = ("include_usage_statistics", "include_operational_stats")
+            unused = ("include_usage_statistics", "include_operational_stats", "include_stored_procedures")
             reject_unused(self, unused, f"{self.name} has no query_logs")
         if not self.reads_catalog and not self.query_logs:
             raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")

@@ -77,7 +77,7 @@ class UpstreamBuilder:
         if not edges:
             return None
         urn = dataset_urn(lineage.downstream, self._env)
-        fine_grained = list(self._fine_grained(lineage, urn)) if self._include_column_lineage else []
+        fine_grained = self.fine_grained(lineage)
         aspect = UpstreamLineageClass(
             upstreams=sorted((self._upstream(edge) for edge in edges), key=lambda upstream: upstream.dataset),
             fineGrainedLineages=fine_grained or None,
@@ -94,7 +94,12 @@ class UpstreamBuilder:
             upstream.auditStamp = audit_stamp(edge.last_seen, self._users.urn(edge.actor))
         return upstream
 
-    def _fine_grained(self, lineage: DatasetLineage, downstream: str) -> Iterator[FineGrainedLineageClass]:
+    def fine_grained(self, lineage: DatasetLineage) -> list[FineGrainedLineageClass]:
+        """The edges between columns, where the recipe wants them."""
+        return list(self._fine_grained(lineage)) if self._include_column_lineage else []
+
+    def _fine_grained(self, lineage: DatasetLineage) -> Iterator[FineGrainedLineageClass]:
+        downstream = dataset_urn(lineage.downstream, self._env)
         upstreams: dict[_Key, set[str]] = {}
         confidence: dict[_Key, float] = {}
         for edge in lineage.columns:

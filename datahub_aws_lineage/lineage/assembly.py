@@ -24,10 +24,11 @@ class Assembly:
     that shows it, or to a location from the table that lies there, which is the same data: DataHub draws them as loops
     that hide the rest. They are counted.
     A column edge with an end that a known schema lacks is left out and reported: the table has changed since.
+    Without `diagnostics`, the same edges have been reported elsewhere.
     """
 
     def __init__(
-        self, downstream: Dataset, fact: Callable[[Dataset], Resolved | None], diagnostics: Diagnostics
+        self, downstream: Dataset, fact: Callable[[Dataset], Resolved | None], diagnostics: Diagnostics | None
     ) -> None:
         self._downstream = downstream
         self._fact = fact
@@ -66,14 +67,18 @@ class Assembly:
 
     def _add_edge(self, edge: DatasetEdge) -> None:
         if self._is_self(edge.upstream):
-            self._diagnostics.seen("edges from a dataset to itself, left out")
-            if edge.origin == "link":
-                detail = f"{self._downstream}: so is its target called; glue.platform_instance_map tells them apart"
-                self._diagnostics.skipped("unsupported", "resource link", detail)
+            if self._diagnostics is not None:
+                self._report_self(edge, self._diagnostics)
             return
         before = self._edges.get(edge.upstream)
         if before is None or _PRECEDENCE.index(edge.origin) < _PRECEDENCE.index(before.origin):
             self._edges[edge.upstream] = edge
+
+    def _report_self(self, edge: DatasetEdge, diagnostics: Diagnostics) -> None:
+        diagnostics.seen("edges from a dataset to itself, left out")
+        if edge.origin == "link":
+            detail = f"{self._downstream}: so is its target called; glue.platform_instance_map tells them apart"
+            diagnostics.skipped("unsupported", "resource link", detail)
 
     def _add_column(self, edge: ColumnEdge) -> None:
         if self._is_self(edge.upstream):
@@ -82,7 +87,8 @@ class Assembly:
         column = self._spelled(self._downstream, edge.downstream_column)
         if upstream_column is None or column is None:
             detail = f"{edge.upstream}.{edge.upstream_column} -> {self._downstream}.{edge.downstream_column}"
-            self._diagnostics.unresolved("column", f"no such column in the catalog: {detail}")
+            if self._diagnostics is not None:
+                self._diagnostics.unresolved("column", f"no such column in the catalog: {detail}")
             return
         self._columns.setdefault(
             (edge.upstream, upstream_column, column, edge.subtype),

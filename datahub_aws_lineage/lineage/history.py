@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import cast, get_args
 
 from typing_extensions import assert_never
@@ -23,10 +23,12 @@ from datahub_aws_lineage.model.lineage import (
     DatasetLineage,
     NoLineage,
     Prepare,
+    ProcedureLineage,
     Query,
     RanStatement,
     Statement,
     StatementLineage,
+    StoredProcedure,
     TransactionMark,
     Unresolved,
 )
@@ -49,7 +51,8 @@ class History:
         session = history.session(record, warehouse)
         history.apply(record, analyze(record.text, session.context, session), warehouse)
 
-    `on_run` is told of each statement that ran, in the order in which they took effect.
+    `on_run` is told of each statement that ran, in the order in which they took effect. What the stored procedures of
+    the warehouses `procedures_of` did is gathered.
 
     `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
     where there is one warehouse only.
@@ -64,6 +67,7 @@ class History:
         unknown_tables: UnknownTables = "keep_where_catalog_is_partial",
         storage_lineage: bool = True,
         on_run: Callable[[RanStatement], None] | None = None,
+        procedures_of: Collection[str | None] = (),
     ) -> None:
         self._resolver = resolver
         self._index = resolver.index
@@ -72,7 +76,7 @@ class History:
         self._unknown_tables: UnknownTables = unknown_tables
         self._storage_lineage = storage_lineage
         self._on_run = on_run
-        self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage)
+        self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage, procedures_of=procedures_of)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
         self._prepared: dict[str, dict[str, str]] = {}
@@ -179,6 +183,26 @@ class History:
         _, settlement = self._finish()
         yield from self._log.queries(settlement.stays_as_output)
 
+    def procedures(self) -> Iterator[ProcedureLineage]:
+        """By warehouse and name: stored procedures that read or wrote at least one dataset that stays."""
+        _, settlement = self._finish()
+        for warehouse, procedure, read, writes in self._ledger.procedures.items():
+            written = [
+                self._written(dataset, edges, settlement)
+                for dataset, edges in writes
+                if settlement.stays_as_output(dataset)
+            ]
+            upstreams = {edge.upstream for lineage in written for edge in lineage.edges}
+            reads = tuple(sorted(upstreams.union(filter(settlement.stays, read)), key=dataset_order))
+            if reads or written:
+                written.sort(key=lambda lineage: dataset_order(lineage.downstream))
+                yield ProcedureLineage(procedure, warehouse, reads, tuple(written))
+
+    def _written(self, dataset: Dataset, edges: Contents, settlement: Settlement) -> DatasetLineage:
+        assembly = Assembly(dataset, self._ledger.fact, None)
+        assembly.add_contents(settlement.settle(edges), "query")
+        return assembly.build() or DatasetLineage(dataset, (), ())
+
     def _prepared_for(self, record: QueryRecord, state: SessionState) -> dict[str, str]:
         """Redshift keeps prepared statements with the session, Athena with the work group (SQL PREPARE)."""
         if record.session is not None or record.work_group is None:
@@ -284,7 +308,7 @@ class History:
 
     # ---- statements ---------------------------------------------------------------------------------------------
 
-    def _step(self, session: Session, statement: Statement, procedure: str | None) -> Step:
+    def _step(self, session: Session, statement: Statement, procedure: StoredProcedure | None) -> Step:
         context = session.context
         dialect = context.dialect
         instance = self._resolver.default_instance(dialect, session.warehouse)
@@ -297,7 +321,7 @@ class History:
             return
         certainty = UNCONFIRMED if record.succeeded is None else 1.0
         run = Run(step.query, record.started_at, record.person, certainty=certainty)
-        touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state)
+        touched = self._ledger.enter(statement, run, step.context.dialect, warehouse, state, step.procedure)
         if touched.datasets:
             self._log.add(step.query, statement.text, record, touched.datasets, touched.columns, step.procedure)
         if self._on_run is not None and (touched.reads or touched.writes):

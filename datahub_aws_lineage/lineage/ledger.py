@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from typing_extensions import assert_never
 
 from datahub_aws_lineage.lineage.contents import Contents, Run, Source, Version
 from datahub_aws_lineage.lineage.graph import Graph
+from datahub_aws_lineage.lineage.procedures import ProcedureWork
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
 from datahub_aws_lineage.lineage.statement_tables import StatementTables, is_conditional
@@ -27,6 +29,7 @@ from datahub_aws_lineage.model.lineage import (
     Statement,
     StatementKind,
     StatementLineage,
+    StoredProcedure,
     TransactionMark,
     Truncate,
     UseDatabase,
@@ -77,6 +80,10 @@ class Touched:
     writes: tuple[Dataset, ...] = ()
 
 
+_AgainKey: TypeAlias = "tuple[str | None, str | None, StoredProcedure | None]"
+"""A statement by the id of its query, its warehouse, and the procedure that it ran in where that is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Again:
     """A statement that only adds edges, as it ran last: what it looked at, and where its edges went.
@@ -118,17 +125,25 @@ def _only_adds(statement: Statement) -> bool:
 class Ledger:
     """Enters statements into `graph`, and remembers what the catalogs say of each dataset that they name."""
 
-    def __init__(self, resolver: Resolver, diagnostics: Diagnostics, *, storage_lineage: bool = True) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        diagnostics: Diagnostics,
+        *,
+        storage_lineage: bool = True,
+        procedures_of: Collection[str | None] = (),
+    ) -> None:
         self._resolver = resolver
         self._diagnostics = diagnostics
         self._facts: dict[Dataset, Resolved] = {}
         self._reported: set[str] = set()
-        self._again: dict[tuple[str | None, str | None], _Again] = {}
+        self._again: dict[_AgainKey, _Again] = {}
         self._storage_lineage = storage_lineage
         self._unloaded: set[Dataset] = set()
         self.storages: dict[Dataset, set[Dataset]] = {}
         """Locations that were only written as where tables lie, and these tables."""
         self.graph = Graph(self.is_known)
+        self.procedures = ProcedureWork(self.graph, procedures_of)
 
     # ---- names --------------------------------------------------------------------------------------------------
 
@@ -177,10 +192,19 @@ class Ledger:
         return StatementTables(self, dialect, warehouse, SessionState()).read(statement, run)
 
     def enter(
-        self, statement: Statement, run: Run, dialect: Dialect, warehouse: str | None, state: SessionState
+        self,
+        statement: Statement,
+        run: Run,
+        dialect: Dialect,
+        warehouse: str | None,
+        state: SessionState,
+        procedure: StoredProcedure | None = None,
     ) -> Touched:
-        """Takes a statement that ran."""
-        again = self._again.get((run.query, warehouse)) if statement.fingerprint is not None else None
+        """Takes a statement that ran, in `procedure` where it did so in one."""
+        if not self.procedures.asks_for(warehouse):
+            procedure = None
+        key = run.query, warehouse, procedure
+        again = self._again.get(key) if statement.fingerprint is not None else None
         if again is not None and again.holds(statement, run, self._resolver.index.changes, self.graph):
             again.run.moves(run)
             return again.touched
@@ -202,8 +226,10 @@ class Ledger:
             frozenset(names.columns_read(statement)),
             written or names.affected(statement),
         )
+        if procedure is not None:
+            self.procedures.add(procedure, warehouse, names.read_datasets, written, delta)
         if statement.fingerprint is not None and _only_adds(statement):
-            self._remember(statement, run, names, (*written, *storages), touched, warehouse)
+            self._remember(statement, run, names, (*written, *storages), touched, key)
         return touched
 
     def _remember(
@@ -213,12 +239,12 @@ class Ledger:
         names: StatementTables,
         written: tuple[Dataset, ...],
         touched: Touched,
-        warehouse: str | None,
+        key: _AgainKey,
     ) -> None:
         if len(self._again) >= _MOST_REMEMBERED:
             self._again.clear()
         targets = tuple((dataset, contents) for dataset in written if (contents := self.graph.current(dataset)))
-        self._again[run.query, warehouse] = _Again(
+        self._again[key] = _Again(
             statement.outcome, self._resolver.index.changes, tuple(names.looked_at), targets, run, touched
         )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from datahub_aws_lineage.model.lineage import DatasetLineage, Query
+from datahub_aws_lineage.model.lineage import DatasetLineage, Query, StoredProcedure
 from datahub_aws_lineage.model.names import Dataset, Dialect
 from datahub_aws_lineage.model.origins import QueryOrigin
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
@@ -69,7 +69,7 @@ class QueryLog:
         record: QueryRecord,
         subjects: Iterable[Dataset],
         columns: Iterable[tuple[Dataset, str]],
-        procedure: str | None = None,
+        procedure: StoredProcedure | None = None,
     ) -> None:
         """Counts a run; the text and actor of the newest run stay."""
         at = record.started_at
@@ -86,7 +86,7 @@ class QueryLog:
         entry.first_seen = min(entry.first_seen, at)
         entry.runs += 1
         if procedure is not None:
-            entry.procedures.add(procedure)
+            entry.procedures.add(str(procedure))
         entry.subjects.update(subjects)
         entry.columns.update(columns)
 

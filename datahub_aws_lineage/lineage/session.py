@@ -19,6 +19,7 @@ from datahub_aws_lineage.model.lineage import (
     RenameSchema,
     SetSearchPath,
     Statement,
+    StoredProcedure,
     UseDatabase,
 )
 from datahub_aws_lineage.model.names import S3Location, StatementTable, TableName, TemporaryTable
@@ -43,7 +44,7 @@ class Step:
     statement: Statement
     context: SqlContext
     query: str
-    procedure: str | None = None
+    procedure: StoredProcedure | None = None
     """The stored procedure that it ran in."""
 
 

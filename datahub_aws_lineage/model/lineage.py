@@ -218,11 +218,23 @@ class Prepare:
     text: str | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class StoredProcedure:
+    """A stored procedure of Redshift, by its name in lower case: those of one name with other parameters are one."""
+
+    database: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}.{self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """CALL of a stored procedure, named as it was written, lower case: the log tells what it ran beside it."""
+    """CALL of a stored procedure: the log tells what it ran beside it."""
 
-    procedure: str
+    procedure: StoredProcedure
 
 
 Effect: TypeAlias = (
@@ -306,6 +318,17 @@ class DatasetLineage:
     downstream: Dataset
     edges: tuple[DatasetEdge, ...]
     columns: tuple[ColumnEdge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureLineage:
+    """What the runs of a stored procedure did. `reads` are the datasets that its statements read, and those that fill
+    the temporary and other tables that are gone; `writes` has what it put into each dataset that is there. Sorted."""
+
+    procedure: StoredProcedure
+    warehouse: str | None
+    reads: tuple[Dataset, ...]
+    writes: tuple[DatasetLineage, ...]
 
 
 @dataclass(frozen=True, slots=True)

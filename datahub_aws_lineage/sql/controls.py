@@ -10,6 +10,7 @@ from datahub_aws_lineage.model.lineage import (
     Rename,
     RenameSchema,
     SetSearchPath,
+    StoredProcedure,
     TransactionMark,
     Truncate,
     UseDatabase,
@@ -36,7 +37,10 @@ def transaction(analysis: Analysis) -> Found:
 def call(analysis: Analysis) -> Found:
     cursor = analysis.cursor
     cursor.needs("CALL")
-    return Found("call", effects=(Call(".".join(cursor.name()).lower()),))
+    names = analysis.session.context
+    defaults = (names.default_catalog, names.default_database)
+    parts = tuple(part.lower() for part in cursor.name())[-3:]
+    return Found("call", effects=(Call(StoredProcedure(*defaults[: 3 - len(parts)], *parts)),))
 
 
 def drop(analysis: Analysis) -> Found:

@@ -121,6 +121,25 @@ def named(field: Field) -> str:
     return f"{dataset.platform.rpartition(':')[2]} {dataset.name}.{field.path}"
 
 
+def test_a_stored_procedure_is_a_job_with_what_it_read_and_wrote(demo: tuple[Path, AwsLineageReport]) -> None:
+    jobs = [one for one in json.loads(demo[0].read_text()) if one.get("aspectName") == "dataJobInputOutput"]
+    assert [one["entityUrn"] for one in jobs] == [
+        "urn:li:dataJob:(urn:li:dataFlow:(redshift,ringelrad.finance.stored_procedures,PROD),sp_close_day)"
+    ]
+    work = jobs[0]["aspect"]["json"]
+    assert [DatasetUrn.from_string(urn).name for urn in work["inputDatasets"]] == [
+        "ringelrad.core.fct_payment",
+        "ringelrad.core.fct_refund",
+        "ringelrad.core.fct_trip",
+    ]
+    assert [DatasetUrn.from_string(urn).name for urn in work["outputDatasets"]] == [
+        "ringelrad.finance.refunds_daily",
+        "ringelrad.finance.revenue_daily",
+    ]
+    columns = {edge["downstreams"][0].rpartition(",")[2].rstrip(")") for edge in work["fineGrainedLineages"]}
+    assert columns == {"booked_on", "city", "account_no", "gross", "net", "vat", "amount"}
+
+
 def test_a_value_crosses_both_services_and_s3(demo: tuple[Path, AwsLineageReport]) -> None:
     """Every dataset of the demo's point: from the lake through Athena to Redshift, and back to the lake."""
     emitted = read_emitted(demo[0])

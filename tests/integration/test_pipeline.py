@@ -116,6 +116,34 @@ def test_temporary_tables_are_seen_through_within_their_session(account: SmallAc
     assert report == {"redshift dev.public.landing", "redshift dev.public.mistake"}
 
 
+def test_a_procedure_that_a_log_shows_is_a_job(account: SmallAccount, log: Path) -> None:
+    """Without containers, which nobody describes, and never one for a later run to remove."""
+    log.write_text(
+        f"{REDSHIFT_LOG.splitlines()[0]},end_time\n"
+        "1,CALL mart.load(),2026-03-02 06:00:00,dev,alice,7,success,2026-03-02 06:00:10\n"
+        "2,CREATE TEMP TABLE t AS SELECT l.id FROM public.landing l,2026-03-02 06:00:01,dev,alice,7,success,\n"
+        "3,INSERT INTO public.report (id) SELECT id FROM t,2026-03-02 06:00:02,dev,alice,7,success,\n"
+    )
+    logs = [{"type": "file", "path": str(log)}]
+
+    def jobs(**settings: Any) -> dict[str, Any]:
+        warehouse = {"name": "exported", "platform_instance": "eu", "query_logs": logs, **settings}
+        ingested = run(account, athena={"enabled": False}, redshift=[warehouse])
+        assert not any(urn.startswith(("urn:li:dataJob", "urn:li:dataFlow")) for urn in ingested.aspects("container"))
+        return ingested.aspects("dataJobInputOutput")
+
+    assert jobs() == {}
+    ((urn, work),) = jobs(include_stored_procedures=True).items()
+    assert urn == "urn:li:dataJob:(urn:li:dataFlow:(redshift,eu.dev.mart.stored_procedures,PROD),load)"
+    assert [DatasetUrn.from_string(one).name for one in work["inputDatasets"]] == ["eu.dev.public.landing"]
+    assert [DatasetUrn.from_string(one).name for one in work["outputDatasets"]] == ["eu.dev.public.report"]
+    (column,) = work["fineGrainedLineages"]
+    assert (column["upstreams"][0], column["downstreams"][0]) == tuple(
+        f"urn:li:schemaField:(urn:li:dataset:(urn:li:dataPlatform:redshift,eu.dev.public.{table},PROD),id)"
+        for table in ("landing", "report")
+    )
+
+
 @pytest.mark.parametrize(
     ("recipe", "upstreams"),
     [
