@@ -14,6 +14,7 @@ from datahub_aws_lineage.lineage.procedures import ProcedureWork
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver, Unknown
 from datahub_aws_lineage.lineage.session import SessionState, Temporary
 from datahub_aws_lineage.lineage.statement_tables import StatementTables, is_conditional
+from datahub_aws_lineage.model.catalog import Column
 from datahub_aws_lineage.model.lineage import (
     Call,
     ChangeColumns,
@@ -139,7 +140,7 @@ class Ledger:
         self._reported: set[str] = set()
         self._again: dict[_AgainKey, _Again] = {}
         self._storage_lineage = storage_lineage
-        self._unloaded: set[Dataset] = set()
+        self._unloaded: dict[Dataset, tuple[str, ...]] = {}
         self.storages: dict[Dataset, set[Dataset]] = {}
         """Locations that were only written as where tables lie, and these tables."""
         self.graph = Graph(self.is_known)
@@ -270,7 +271,7 @@ class Ledger:
                 self.graph.write(end.dataset, delta)
         if isinstance(output, S3Location):
             self.storages.pop(resolved.dataset, None)
-            self._unloaded.add(resolved.dataset)
+            self._learn_files(resolved.dataset, statement.schema)
             return (resolved.dataset,), ()
         storages = self._storages(statement, ends, names) if fills else ()
         for storage in storages:
@@ -280,6 +281,15 @@ class Ledger:
             if storage not in self._unloaded:
                 self.storages.setdefault(storage, set()).update(end.dataset for end in ends)
         return tuple(end.dataset for end in ends), storages
+
+    def _learn_files(self, location: Dataset, columns: tuple[Column, ...] | None) -> None:
+        """What an UNLOAD has put into the files of a location; nothing where another one has put something else."""
+        names = tuple(column.name for column in columns or ())
+        if self._unloaded.setdefault(location, names) != names:
+            self._unloaded[location] = names = ()
+        contents = self.graph.current(location)
+        if contents is not None:
+            contents.schema = columns if names else None
 
     def _storages(
         self, statement: Statement, ends: tuple[Resolved, ...], names: StatementTables

@@ -86,20 +86,24 @@ def unload(analysis: Analysis) -> Found:
     text = quoted.string()
     relation = analysis.inner_query(text) if text is not None and quoted.done else analysis.query(inner)
     columns = analysis.named_columns(relation)
-    if relation.stars or _keeps_names(cursor):
-        return Found("unload", location, columns)
-    return Found("unload", location, _in_places(columns, location, analysis))
+    options = frozenset(token.text.upper().partition(" ")[0] for token in cursor.rest())
+    if not relation.stars and options.isdisjoint(_NAMED | _PARTITIONED):
+        columns = _in_places(columns, location, analysis)
+    schema = analysis.schema_of(relation, columns) if options.isdisjoint(_PARTITIONED) else None
+    return Found("unload", location, columns, schema)
 
 
-def _keeps_names(cursor: Cursor) -> bool:
-    """Whether the files have the columns' names in them, or leave some columns out: all but plain text."""
-    options = {token.text.upper().partition(" ")[0] for token in cursor.rest()}
-    return not options.isdisjoint({"PARQUET", "ORC", "AVRO", "JSON", "PARTITION", "PARTITIONED_BY"})
+_NAMED = frozenset({"PARQUET", "ORC", "AVRO", "JSON"})
+"""Formats that have the columns' names in the files."""
+
+_PARTITIONED = frozenset({"PARTITION", "PARTITIONED_BY"})
+"""Some of the columns are not in the files."""
 
 
 def _in_places(columns: list[OutputColumn], location: S3Location, analysis: Analysis) -> list[OutputColumn]:
-    """Under the names that the catalog gives to the columns of text files there, which go by position."""
+    """Under the names that the catalog gives to the columns of text files there, which go by position. Columns that
+    an earlier statement has put there have no types: its names say nothing of this one."""
     in_files = analysis.session.schemas.columns(location) or ()
-    if len(in_files) != len(columns):
+    if len(in_files) != len(columns) or not all(column.type for column in in_files):
         return columns
     return [replace(made, name=column.name) for made, column in zip(columns, in_files, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
+from warehouse_story import Warehouse
 
 from datahub_aws_lineage.lineage import CatalogIndex, History, Resolver
 from datahub_aws_lineage.model.catalog import Column, Table
@@ -83,3 +84,71 @@ def test_text_files_are_read_by_position(options: str) -> None:
 def test_other_files_keep_the_names(options: str) -> None:
     expected = {"dev.public.sales:id -> id", "dev.public.sales:amount -> amount"}
     assert edges(f"UNLOAD ('SELECT id, amount FROM sales') TO 's3://lake/in/' {ROLE} {options}") == expected
+
+
+# ---- files that an UNLOAD has written, of which no catalog knows -------------------------------------------------
+
+TABLES = {"dev.public.orders": "id amount city", "dev.public.sales": "no total"}
+
+
+def unloaded(*texts: str) -> set[str]:
+    return Warehouse(TABLES).run(*(f"{text} {ROLE}" for text in texts)).edges
+
+
+@pytest.mark.parametrize("options", ["", "PARQUET", "CSV HEADER"])
+def test_copy_reads_what_unload_has_put_there_place_by_place(options: str) -> None:
+    assert unloaded(
+        f"UNLOAD ('SELECT id, amount * 2 AS twice FROM orders') TO 's3://x/out/dt=1/part_' {options}",
+        f"COPY sales FROM 's3://x/out/dt=1/' {options}",
+    ) == {
+        "public.orders:id -> x/out:id",
+        "public.orders:amount -> x/out:twice",
+        "x/out:id -> public.sales:no",
+        "x/out:twice -> public.sales:total",
+    }
+
+
+def test_a_column_list_names_the_places_of_unloaded_files() -> None:
+    found = unloaded(
+        "UNLOAD ('SELECT id, amount FROM orders') TO 's3://x/out/'", "COPY sales(total, no) FROM 's3://x/out/'"
+    )
+    assert {"x/out:id -> public.sales:total", "x/out:amount -> public.sales:no"} <= found
+
+
+BY_NAME = {"x/out:no -> public.sales:no", "x/out:total -> public.sales:total"}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param(
+            ["UNLOAD ('SELECT id, amount, city FROM orders') TO 's3://x/out/' PARTITION BY (city)"], id="part"
+        ),
+        pytest.param(["UNLOAD ('SELECT id, amount, city FROM orders') TO 's3://x/out/'"], id="wider"),
+        pytest.param(
+            [
+                "UNLOAD ('SELECT id, amount FROM orders') TO 's3://x/out/a_'",
+                "UNLOAD ('SELECT city, id FROM orders') TO 's3://x/out/b_'",
+                "UNLOAD ('SELECT amount, id FROM orders WHERE city = 1') TO 's3://x/out/b_'",
+                "UNLOAD ('SELECT id, amount FROM orders WHERE city = 1') TO 's3://x/out/a_'",
+            ],
+            id="two things in one folder",
+        ),
+        pytest.param(["UNLOAD ('SELECT * FROM gone') TO 's3://x/out/'"], id="unknown"),
+    ],
+)
+def test_where_the_files_are_not_certain_copy_goes_by_name(texts: list[str]) -> None:
+    copied = {edge for edge in unloaded(*texts, "COPY sales FROM 's3://x/out/'") if edge.startswith("x/out:")}
+    assert copied == BY_NAME
+
+
+def test_an_unload_does_not_take_the_names_of_another() -> None:
+    assert unloaded(
+        "UNLOAD ('SELECT id, amount FROM orders') TO 's3://x/out/a_'",
+        "UNLOAD ('SELECT no, total FROM sales') TO 's3://x/out/b_'",
+    ) == {
+        "public.orders:id -> x/out:id",
+        "public.orders:amount -> x/out:amount",
+        "public.sales:no -> x/out:no",
+        "public.sales:total -> x/out:total",
+    }
