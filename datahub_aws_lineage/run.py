@@ -112,6 +112,9 @@ class Run:
             if reader is not None:
                 for schema in reader.read_external_schemas():
                     self._history.add_external_schema(schema, warehouse.name)
+                if sum(one.reads_catalog for one in self._config.redshift) > 1:  # one may be the producer of another
+                    for share in reader.read_shares():
+                        self._index.add_share(share, warehouse.name)
                 yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
 
     def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
@@ -258,6 +261,11 @@ def _naming(config: AwsLineageConfig) -> Naming:
         athena_catalogs={
             name: (catalog.platform, catalog.platform_instance, catalog.database)
             for name, catalog in config.athena.catalogs.items()
+        },
+        namespace_instances={
+            namespace: instance
+            for warehouse in warehouses
+            for namespace, instance in warehouse.datashare_instance_map.items()
         },
         external_instances={
             schema.lower(): instance

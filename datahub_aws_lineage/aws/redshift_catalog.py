@@ -15,7 +15,7 @@ from datahub_aws_lineage.aws.redshift_data import RedshiftDataApi, Value
 from datahub_aws_lineage.aws.redshift_mounts import parse_datashare, parse_external_schema
 from datahub_aws_lineage.aws.redshift_sessions import DEFAULT_SCHEMA
 from datahub_aws_lineage.errors import AccessDeniedError, RetriableError, SkippableError
-from datahub_aws_lineage.model.catalog import Column, Database, ExternalSchema, Table, ViewDefinition
+from datahub_aws_lineage.model.catalog import Column, Database, Datashare, ExternalSchema, Table, ViewDefinition
 from datahub_aws_lineage.model.names import TableName
 from datahub_aws_lineage.model.ports import Diagnostics
 
@@ -113,6 +113,17 @@ class RedshiftCatalogReader:
         for row in shared:
             self._diagnostics.seen("redshift shared databases")
             yield parse_datashare(row, inbound)
+
+    def read_shares(self) -> Iterator[Datashare]:
+        """Yields the datashares that this warehouse gives to others, as far as the login may see them."""
+        for row in self._rows("Redshift datashares", redshift_sql.OUTBOUND_DATASHARES, self._databases[0]):
+            if row["producer_namespace"] and row["source_database"]:
+                self._diagnostics.seen("redshift datashares")
+                yield Datashare(
+                    namespace=_text(row["producer_namespace"]),
+                    name=_text(row["share_name"]),
+                    database=_text(row["source_database"]).lower(),
+                )
 
     def sees_everything(self) -> bool:
         """Whether a table that was not listed is not there: the catalog views show other logins only what they may use.

@@ -160,6 +160,14 @@ WHERE share_type = 'INBOUND'
 ORDER BY share_name, producer_namespace"""
 """Whose datashares they are, uncut. r_SVV_DATASHARES: superusers, owners and users with USAGE or ALTER see rows."""
 
+OUTBOUND_DATASHARES: Final = """/* datahub-aws-lineage */
+SELECT TRIM(share_name) AS share_name, TRIM(source_database) AS source_database,
+  TRIM(producer_namespace) AS producer_namespace
+FROM svv_datashares
+WHERE share_type = 'OUTBOUND'
+ORDER BY share_name"""
+"""The warehouse's own datashares, and the namespace that consumers know it by. r_SVV_DATASHARES."""
+
 PROBE: Final = """/* datahub-aws-lineage */
 SELECT current_user AS user_name"""
 """The least that shows a login to work."""

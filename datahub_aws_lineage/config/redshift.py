@@ -96,6 +96,11 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         default_factory=dict,
         description="Platform instance behind an external schema of another database, by `database.schema` as here.",
     )
+    datashare_instance_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="Platform instance of warehouses that this recipe does not read and whose datashares this one "
+        "uses, by namespace id. Default: as this warehouse.",
+    )
     query_logs: list[QueryLog] = Field(default_factory=list, description="Where the statements that ran are read.")
     include_usage_statistics: bool = Field(
         default=True,
@@ -148,6 +153,8 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
 
     @model_validator(mode="after")
     def _no_idle_settings(self) -> Self:
+        if not self.reads_catalog:
+            reject_unused(self, ("datashare_instance_map",), "datashares are told by the catalog, which is not read")
         if not self.has_data_api:
             self._reject_what_needs_the_data_api()
         elif not self.include_catalog:

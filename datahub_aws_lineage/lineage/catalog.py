@@ -18,7 +18,15 @@ from datahub_aws_lineage.lineage.homes import (
     Mounted,
 )
 from datahub_aws_lineage.lineage.locations import LocationIndex, location_name
-from datahub_aws_lineage.model.catalog import Column, Database, DataCatalog, ExternalSchema, LinkTarget, Table
+from datahub_aws_lineage.model.catalog import (
+    Column,
+    Database,
+    DataCatalog,
+    Datashare,
+    ExternalSchema,
+    LinkTarget,
+    Table,
+)
 from datahub_aws_lineage.model.names import DATA_CATALOG, Dialect, S3Location, StatementTable, TableName
 from datahub_aws_lineage.model.ports import Schemas
 
@@ -95,6 +103,7 @@ class CatalogIndex:
         self._database_links: dict[tuple[str, str], LinkTarget] = {}
         self._external: dict[tuple[str | None, str, str | None], ExternalSchema] = {}
         self._namespaces: dict[str, str | None] = {}
+        self._shared_databases: dict[tuple[str, str], str] = {}
         self._list_data_catalogs = data_catalogs
         self._mapped = mapped
         self._data_catalogs: dict[str, tuple[str, str | None]] | None = None
@@ -151,10 +160,11 @@ class CatalogIndex:
         key = warehouse, schema.database.lower(), schema.schema.lower() if schema.schema else None
         self._external.setdefault(key, schema)
 
-    def add_namespace(self, namespace: str, warehouse: str | None = None) -> None:
-        """Says which warehouse of the recipe has this namespace id, so that datashares lead to its tables."""
+    def add_share(self, share: Datashare, warehouse: str | None = None) -> None:
+        """Says that this warehouse of the recipe gives the datashare, so that databases made from it lead there."""
         self._changed()
-        self._namespaces[namespace] = warehouse
+        self._namespaces[share.namespace] = warehouse
+        self._shared_databases[share.namespace, share.name] = share.database
 
     def mark_complete(
         self,
@@ -307,8 +317,12 @@ class CatalogIndex:
                 return self._home_on_redshift(table, warehouse, chain - 1)
             case "datashare":
                 shared_schema = (schema.source_schema or name.database).lower()
-                table = TableName(source or name.catalog, shared_schema, name.table)
-                namespace = schema.options.get("producer_namespace", "")
+                namespace = schema.options.get("datashare_producer_namespace", "")
+                told = self._shared_databases.get((namespace, schema.options.get("datashare_name", "")))
+                database = told or source
+                if database is None:
+                    return InWarehouse(warehouse, name)
+                table = TableName(database, shared_schema, name.table)
                 if namespace in self._namespaces:
                     return InWarehouse(self._namespaces[namespace], table)
                 return InWarehouse(warehouse, table, namespace)

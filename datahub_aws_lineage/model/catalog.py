@@ -104,7 +104,8 @@ ExternalSchemaKind: TypeAlias = Literal[
 class ExternalSchema:
     """A Redshift external schema, or a database made from a datashare (then `schema` is None).
 
-    `source_database` is the Glue database, the federated database or the producer's database.
+    `source_database` is the Glue database, the federated database or the producer's database. `options` are named as
+    Redshift names them; of a datashare, `datashare_name` and `datashare_producer_namespace` tell whose it is.
     """
 
     database: str
@@ -113,6 +114,16 @@ class ExternalSchema:
     source_database: str | None
     source_schema: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Datashare:
+    """A datashare as its producer knows it: `database` is the one whose tables it shows. `namespace` is the id under
+    which consumers know the producer."""
+
+    namespace: str
+    name: str
+    database: str
 
 
 DataCatalogKind: TypeAlias = Literal["glue", "lambda", "hive", "federated"]

@@ -8,6 +8,7 @@ from datahub_aws_lineage.lineage import CatalogIndex, Naming, Resolved, Resolver
 from datahub_aws_lineage.model.catalog import (
     Column,
     Database,
+    Datashare,
     ExternalSchema,
     ExternalSchemaKind,
     LinkTarget,
@@ -210,13 +211,13 @@ class TestRedshift:
         assert found == Unknown("external_schema", "dev.fed.t")
 
     def test_a_datashare_is_the_producers_table(self, index: CatalogIndex) -> None:
-        share = ExternalSchema("shared", None, "datashare", "prod", options={"producer_namespace": "ns-1"})
+        share = ExternalSchema("shared", None, "datashare", "prod", options={"datashare_producer_namespace": "ns-1"})
         index.add_external_schema(share, "wg")
         index.add_table(redshift("prod.public.t"), "producer")
         naming = Naming(redshift_instances={"producer": "P", "wg": "C"}, namespace_instances={"ns-1": "Elsewhere"})
         far = resolved(Resolver(index, naming), "shared.public.t", "redshift", "wg")
         assert (far.dataset, far.known) == (Dataset("redshift", "prod.public.t", "Elsewhere"), False)
-        index.add_namespace("ns-1", "producer")
+        index.add_share(Datashare("ns-1", "another", "elsewhere"), "producer")
         near = resolved(Resolver(index, naming), "shared.public.t", "redshift", "wg")
         assert (near.dataset, near.known) == (Dataset("redshift", "prod.public.t", "P"), True)
 
