@@ -120,7 +120,7 @@ def main() -> None:
     with_paths = browse_paths(source.report, source.ctx)
     clients = Clients(Account(workload).session())
     start = process_time()
-    run = Run(config, source.report, clients, with_paths, None, source.checkpoints)
+    run = Run(config, source.report, clients, with_paths, None, source.checkpoints, source.memories)
     proposals = sum(1 for _ in run.work_units())
     for problem in (*source.report.failures, *source.report.warnings):
         print(problem, file=sys.stderr)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
+
+from datahub.emitter.mcp import MetadataChangeProposalWrapper
 
 from datahub_aws_lineage.config import AwsLineageConfig
 from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals
+from datahub_aws_lineage.emit.memory import EdgeMemory, Edges, Recollection, joined, own_alone
 from datahub_aws_lineage.emit.procedures import ProcedureJobs
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
-from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage
+from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage, stale_view_lineage
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 from datahub_aws_lineage.emit.urns import dataset_urn, is_accepted
 from datahub_aws_lineage.emit.usage import Usage
@@ -28,10 +31,18 @@ from datahub_aws_lineage.sql import mask_literals
 
 
 class Publication:
-    """Takes the tables of the catalogs first, then the history. `stored` asks DataHub, where one can be asked."""
+    """Takes the tables of the catalogs first, then the history. `stored` asks DataHub, where one can be asked; `memory`
+    has what earlier runs said, where the recipe asks for it."""
 
-    def __init__(self, config: AwsLineageConfig, report: AwsLineageReport, stored: Stored | None) -> None:
+    def __init__(
+        self,
+        config: AwsLineageConfig,
+        report: AwsLineageReport,
+        stored: Stored | None,
+        memory: EdgeMemory | None = None,
+    ) -> None:
         self._config = config
+        self._memory = memory
         self._report = report
         self._stored = stored
         self._diagnostics = report.diagnostics
@@ -85,22 +96,60 @@ class Publication:
         lineages = list(self._accepted(history.lineages()))
         self._schemas.learn(lineages)
         yield from self._open_datasets(lineages)
-        yield from self._lineages(lineages)
+        yield from self._lineages(lineages, history)
         yield from self._queries(history)
         yield from self._procedures(history)
         yield from self._usage.dataset_units(lambda dataset: self._tells_usage_of(dataset, history))
 
-    def _lineages(self, lineages: Iterable[DatasetLineage]) -> WorkUnits:
+    def _lineages(self, lineages: Iterable[DatasetLineage], history: History) -> WorkUnits:
+        described = {dataset_urn(dataset, self._config.env) for dataset in self._described}
+        over = {dataset_urn(dataset, self._config.env) for dataset in history.over()} if self._memory else set()
         for lineage in lineages:
-            proposal = self._upstreams.proposal(lineage)
-            if proposal is not None:
+            said = self._upstreams.aspect(lineage)
+            if said is not None:
                 self._report.coverage.add_lineage(lineage)
-                yield lineage_unit(
-                    proposal,
-                    described=lineage.downstream in self._described,
-                    incremental=self._config.incremental_lineage,
-                    of_earlier_runs=self._lineage_of_earlier_runs(lineage.downstream),
-                )
+                urn = dataset_urn(lineage.downstream, self._config.env)
+                recalled = self._recall(urn, said, over)
+                understood = lineage.downstream in self._understood_views
+                yield from self._lineage(urn, said, recalled, described=urn in described, understood=understood)
+        for urn in self._memory.unspoken() if self._memory is not None else ():
+            recalled = self._recall(urn, None, over)
+            yield from self._lineage(urn, None, recalled, described=urn in described, understood=False)
+
+    def _recall(self, urn: str, said: UpstreamLineage | None, over: Container[str]) -> Recollection:
+        """What earlier runs said of a dataset; of a run that may have missed something, nothing is over."""
+        if self._memory is None:
+            return Recollection(Edges(), Edges())
+        failed, warned = bool(self._report.failures), bool(self._report.warnings)
+        is_void = urn in over and not failed
+        recalled = self._memory.recall(urn, said, is_void=is_void, is_whole=not (failed or warned))
+        if recalled.kept:
+            self._diagnostics.seen("edges of earlier runs that still hold", len(recalled.kept))
+        if recalled.over:
+            self._diagnostics.seen("edges of earlier runs that are over", len(recalled.over))
+        return recalled
+
+    def _lineage(
+        self, urn: str, said: UpstreamLineage | None, recalled: Recollection, *, described: bool, understood: bool
+    ) -> WorkUnits:
+        """What is said of one dataset. `understood`: a view whose definition tells all of its lineage."""
+        if not self._config.incremental_lineage and (said is not None or recalled.kept):
+            if said is not None or recalled.over:
+                whole = MetadataChangeProposalWrapper(entityUrn=urn, aspect=joined(said, recalled.kept.aspect()))
+                yield lineage_unit(whole, described=described, incremental=False)
+            return
+        stale = self._stale(urn, said, recalled.over, understood=understood)
+        if said is not None or stale.upstreams or stale.fineGrainedLineages:
+            added = MetadataChangeProposalWrapper(entityUrn=urn, aspect=joined(said, None))
+            yield lineage_unit(added, described=described, incremental=True, stale=stale)
+
+    def _stale(self, urn: str, said: UpstreamLineage | None, over: Edges, *, understood: bool) -> UpstreamLineage:
+        """What DataHub has of this source's own words that does not hold any more."""
+        understood = understood and not (self._report.failures or self._report.warnings)
+        stored = self._ask_datahub(urn) if understood or over else None
+        lineage = stored.lineage if stored is not None else None
+        of_view = stale_view_lineage(lineage, said) if understood and said is not None else None
+        return joined(of_view, own_alone(over.aspect(), lineage))
 
     def _queries(self, history: History) -> WorkUnits:
         builder = QueryBuilder(
@@ -163,7 +212,7 @@ class Publication:
             if dataset in self._described:
                 yield from described(schema_proposals(dataset, schemas.fields_of_same_data(dataset), env=env))
                 continue
-            stored = self._ask_datahub(dataset)
+            stored = self._ask_datahub(dataset_urn(dataset, env))
             if stored is not None and stored.schema is not None:
                 schemas.adopt(dataset, stored.schema.fields)
             if self._is_known_by_lineage_alone(dataset):
@@ -183,22 +232,14 @@ class Publication:
 
     # ---- what DataHub has already -----------------------------------------------------------------------------------
 
-    def _lineage_of_earlier_runs(self, dataset: Dataset) -> UpstreamLineage | None:
-        """Of views alone, whose definition says all of their lineage; not where this run may have missed some of it."""
-        missed = self._report.failures or self._report.warnings
-        if missed or not self._config.incremental_lineage or dataset not in self._understood_views:
-            return None
-        stored = self._ask_datahub(dataset)
-        return stored.lineage if stored is not None else None
-
-    def _ask_datahub(self, dataset: Dataset) -> StoredDataset | None:
+    def _ask_datahub(self, urn: str) -> StoredDataset | None:
         """None where it does not answer; from then on it is not asked again."""
         if self._stored is None:
             return StoredDataset()
         if self._datahub_is_silent:
             return None
         try:
-            return self._stored(dataset_urn(dataset, self._config.env))
+            return self._stored(urn)
         except RetriableError as e:
             self._datahub_is_silent = True
             self._diagnostics.warning("What DataHub has already could not be asked for, and stays as it is", str(e))

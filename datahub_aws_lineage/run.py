@@ -11,6 +11,7 @@ from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
+from datahub_aws_lineage.edge_memories import EdgeMemories
 from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
 from datahub_aws_lineage.emit.stored import Stored
@@ -48,6 +49,7 @@ class Run:
         with_browse_paths: BrowsePaths,
         stored: Stored | None,
         checkpoints: WorkGroupCheckpoints,
+        memories: EdgeMemories,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
         self._clients = clients
@@ -57,7 +59,8 @@ class Run:
         self._readers = Readers(config, clients, self._diagnostics, open_window(config), self._earlier)
         self._index = CatalogIndex(self._data_catalogs, config.athena.catalogs)
         self._resolver = Resolver(self._index, _naming(config))
-        self._publication = Publication(config, report, stored)
+        self._memories, self._memory = memories, memories.open()
+        self._publication = Publication(config, report, stored, self._memory)
         self._history = History(
             self._resolver,
             self._diagnostics,
@@ -95,6 +98,10 @@ class Run:
                 yield from self._publication.work_units(self._history)
         read, failed = self._readers.athena.work_groups_read, bool(self._report.failures)
         self._checkpoints.keep(read, self._earlier, failed=failed)
+        try:
+            self._memories.keep(self._memory, failed=failed)
+        except OSError as e:
+            self._diagnostics.failure("The memory of edges could not be written", str(e))
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 

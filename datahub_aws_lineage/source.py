@@ -16,6 +16,7 @@ from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.checks import Finding, try_one
 from datahub_aws_lineage.config import SOURCE_TYPE, AwsLineageConfig
 from datahub_aws_lineage.connection_test import capability_checks, identity_check
+from datahub_aws_lineage.edge_memories import EdgeMemories
 from datahub_aws_lineage.emit.stored import stored_in
 from datahub_aws_lineage.emit.work_units import WorkUnits, browse_paths
 from datahub_aws_lineage.errors import AwsLineageError
@@ -45,6 +46,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
         self.config = config
         self.report: AwsLineageReport = AwsLineageReport()
         self.checkpoints = WorkGroupCheckpoints(self.state_provider, config, ctx)
+        self.memories = EdgeMemories(self.state_provider, config, ctx)
 
     def get_report(self) -> AwsLineageReport:
         return self.report
@@ -67,6 +69,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
                 browse_paths(self.report, self.ctx),
                 stored_in(self.ctx.graph),
                 self.checkpoints,
+                self.memories,
             )
         except AwsLineageError as e:
             self.report.diagnostics.failure("The account cannot be opened", str(e))

@@ -75,6 +75,19 @@ PATIENT_RETRIES = {"aws_retry_mode": "adaptive", "aws_retry_num": 9}
 QueryText = Literal["full", "masked", "none"]
 
 
+class EdgeMemoryConfig(ConfigModel):
+    """What is remembered of the edges that were emitted, from run to run."""
+
+    path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that remembers the edges. Default: DataHub, by stateful ingestion.",
+    )
+    expire_after_days: int = Field(
+        default=100, ge=1, description="Days after which an edge that no run has seen any more is taken back."
+    )
+
+
 class UsageConfig(ConfigModel):
     """What is told of how datasets are used, beyond lineage."""
 
@@ -118,6 +131,12 @@ class AwsLineageConfig(
         default_factory=dict,
         description="DataHub user of who ran a statement: a regular expression over the whole name or ARN, and the "
         "user (`\\1` is its first group). The first that matches counts. Default: the last part of an ARN.",
+    )
+    edge_memory: EdgeMemoryConfig | None = Field(
+        default=None,
+        description="Remember the edges that were emitted: those that have left the logs stay, and those whose table "
+        "was made anew, or that no run has seen for long, are taken back. Default: lineage is only ever added, or with "
+        "`incremental_lineage: false` replaced by what the window shows.",
     )
     usage: UsageConfig = Field(default_factory=UsageConfig, description="How usage is told.")
     query_pattern: Pattern = Field(default_factory=ALL, description="Statements that count, by their text.")
@@ -240,10 +259,22 @@ class AwsLineageConfig(
 
     @model_validator(mode="after")
     def _something_to_remove(self) -> Self:
-        if not self.include_catalog_metadata:
+        remembers = self.edge_memory is not None and self.edge_memory.path is None
+        if not self.include_catalog_metadata and not remembers:
             reject_unused(
                 self, ("stateful_ingestion",), "include_catalog_metadata is false: nothing is this source's own"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _memory_has_a_place(self) -> Self:
+        if self.edge_memory is None:
+            return self
+        if self.query_text == "none":
+            raise ValueError("edge_memory: query_text is none, and edges are told apart by their queries; use masked")
+        stateful = self.stateful_ingestion is not None and self.stateful_ingestion.enabled
+        if self.edge_memory.path is None and not stateful:
+            raise ValueError("edge_memory: give path, or enable stateful_ingestion")
         return self
 
     @model_validator(mode="after")

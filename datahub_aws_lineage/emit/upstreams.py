@@ -72,17 +72,20 @@ class UpstreamBuilder:
         self._include_column_lineage = include_column_lineage
 
     def proposal(self, lineage: DatasetLineage) -> MetadataChangeProposalWrapper | None:
+        """None where nothing feeds the dataset."""
+        aspect = self.aspect(lineage)
+        urn = dataset_urn(lineage.downstream, self._env)
+        return MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect) if aspect is not None else None
+
+    def aspect(self, lineage: DatasetLineage) -> UpstreamLineageClass | None:
         """None where nothing feeds the dataset: an empty aspect would wipe what others know of it."""
         edges = _one_by_upstream([*lineage.edges, *_implied_edges(lineage)])
         if not edges:
             return None
-        urn = dataset_urn(lineage.downstream, self._env)
-        fine_grained = self.fine_grained(lineage)
-        aspect = UpstreamLineageClass(
+        return UpstreamLineageClass(
             upstreams=sorted((self._upstream(edge) for edge in edges), key=lambda upstream: upstream.dataset),
-            fineGrainedLineages=fine_grained or None,
+            fineGrainedLineages=self.fine_grained(lineage) or None,
         )
-        return MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
 
     def _upstream(self, edge: DatasetEdge) -> UpstreamClass:
         upstream = UpstreamClass(

@@ -15,8 +15,6 @@ from datahub.ingestion.workunit_processors import AutoBrowsePathV2Processor
 from datahub.metadata.schema_classes import UpstreamLineageClass
 from datahub.specific.dataset import DatasetPatchBuilder
 
-from datahub_aws_lineage.emit.stored import stale_view_lineage
-
 WorkUnits: TypeAlias = Iterator[MetadataWorkUnit]
 
 BrowsePaths: TypeAlias = Callable[[WorkUnits, str, PlatformInstanceConfigMixin], WorkUnits]
@@ -40,23 +38,20 @@ def lineage_unit(
     *,
     described: bool,
     incremental: bool,
-    of_earlier_runs: UpstreamLineageClass | None = None,
+    stale: UpstreamLineageClass | None = None,
 ) -> MetadataWorkUnit:
-    """Lineage of a dataset; `incremental`: as a patch. Where another source describes the dataset, the lineage must not
-    make it ours to remove.
-
-    `of_earlier_runs` is what DataHub has of a view whose definition is known in full: what it does not say any more is
-    taken back.
+    """Lineage of a dataset; `incremental`: as a patch, which also takes back what is `stale`. Where another source
+    describes the dataset, the lineage must not make it ours to remove.
     """
     aspect = proposal.aspect
     if not incremental or not isinstance(aspect, UpstreamLineageClass):
         return proposal.as_workunit(is_primary_source=described)
-    stale = stale_view_lineage(of_earlier_runs, aspect)
     patch = DatasetPatchBuilder(str(proposal.entityUrn))
-    for upstream in stale.upstreams:
-        patch.remove_upstream_lineage(upstream.dataset)
-    for column in stale.fineGrainedLineages or []:
-        patch.remove_fine_grained_lineage(column)
+    if stale is not None:
+        for upstream in stale.upstreams:
+            patch.remove_upstream_lineage(upstream.dataset)
+        for column in stale.fineGrainedLineages or []:
+            patch.remove_fine_grained_lineage(column)
     for upstream in aspect.upstreams:
         patch.add_upstream_lineage(upstream)
     for column in aspect.fineGrainedLineages or []:

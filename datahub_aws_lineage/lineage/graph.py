@@ -58,16 +58,28 @@ class Graph:
     def items(self) -> Iterator[tuple[Dataset, Contents]]:
         yield from self._bound.items()
 
-    def create(self, dataset: Dataset, schema: tuple[Column, ...] | None, *, is_view: bool = False) -> None:
-        """The table starts anew."""
+    def create(
+        self,
+        dataset: Dataset,
+        schema: tuple[Column, ...] | None,
+        *,
+        is_view: bool = False,
+        if_not_exists: bool = False,
+    ) -> None:
+        """The table starts anew; `if_not_exists`: where the history does not show that it was there before."""
+        begun = not if_not_exists or dataset in self.last
         self._lose(dataset)
-        self._bind(dataset, Contents(schema=schema, created=True, is_view=is_view))
+        self._bind(dataset, Contents(schema=schema, created=True, is_view=is_view, begun=begun))
 
     def write(self, dataset: Dataset, delta: Contents) -> None:
         """Adds the edges of one statement. Those of an emptied table are void from now on."""
         contents = self._bound.get(dataset)
         if contents is None or contents.emptied:
-            fresh = Contents(schema=contents.schema if contents else None, created=bool(contents and contents.created))
+            fresh = Contents(
+                schema=contents.schema if contents else None,
+                created=bool(contents and contents.created),
+                begun=contents is not None or dataset in self.last,
+            )
             self._lose(dataset)
             contents = self._bind(dataset, fresh)
         self.add(contents, self._as_seen_by(contents, dataset, delta))
@@ -86,23 +98,28 @@ class Graph:
         contents.merge(delta)
 
     def empty(self, dataset: Dataset) -> None:
-        contents = self._bound.get(dataset)
-        if contents is not None:
-            contents.emptied = True
+        contents = self._bound.get(dataset) or self._bind(dataset, Contents())
+        contents.emptied = True
 
     def drop(self, dataset: Dataset) -> None:
         self._lose(dataset)
+        self.last.setdefault(dataset, Contents(last_name=dataset))
 
     def rename(self, old: Dataset, new: Dataset) -> None:
         """What was `old` is `new`. A table rebuilt from itself under another name keeps what filled it before."""
         contents = self._bound.get(old) or Contents()
-        contents.created = True
+        contents.created = contents.begun = True
         self._lose(old, is_gone=False)
         self._lose(new)
         self._bind(new, contents)
         _splice_earlier_lives(contents, new, contents)
         if InputKey(new) in contents.inputs:
             contents.splice(new, Version(self.last.get(new, contents), ALL))
+
+    def over(self) -> Iterator[Dataset]:
+        """Names of which what was put there before the history is gone: tables made anew, emptied or dropped."""
+        yield from (dataset for dataset, contents in self._bound.items() if contents.begun)
+        yield from (dataset for dataset in self.last if dataset not in self._bound)
 
     # ---- lives --------------------------------------------------------------------------------------------------
 
@@ -166,7 +183,7 @@ class Graph:
         moved = {version: now for version in view.lives() if (now := self._now(version, asked)) != version}
         if not moved or view.name is None:
             return view
-        fresh = Contents(schema=view.schema, created=view.created, is_view=True)
+        fresh = Contents(schema=view.schema, created=view.created, is_view=True, begun=view.begun)
         for key, read in view.inputs.items():
             fresh.add_input(key._replace(upstream=_moved(key.upstream, moved)), read)
         for column_key, fact in view.columns.items():

@@ -165,6 +165,11 @@ class History:
         _, settlement = self._finish()
         return settlement.stays_as_output(dataset)
 
+    def over(self) -> Iterator[Dataset]:
+        """Datasets of which all is gone that was put into them before this history: made anew, emptied, or dropped."""
+        self._finish()
+        yield from self._ledger.graph.over()
+
     def subjects(
         self, statements: Sequence[Statement], dialect: Dialect, warehouse: str | None = None
     ) -> tuple[Dataset, ...]:

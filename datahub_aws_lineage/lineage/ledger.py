@@ -266,7 +266,12 @@ class Ledger:
         fills = statement.kind in _FILLS or isinstance(statement.outcome, StatementLineage)
         for end in ends:
             if statement.replaces:
-                self.graph.create(end.dataset, statement.schema, is_view=statement.kind in _VIEWS)
+                self.graph.create(
+                    end.dataset,
+                    statement.schema,
+                    is_view=statement.kind in _VIEWS,
+                    if_not_exists=is_conditional(statement),
+                )
             if fills:
                 self.graph.write(end.dataset, delta)
         if isinstance(output, S3Location):

@@ -113,6 +113,25 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
             {"include_catalog_metadata": False, "stateful_ingestion": {"enabled": True}},
             "stateful_ingestion: no effect, because include_catalog_metadata is false",
         ),
+        ({"edge_memory": {}}, "edge_memory: give path, or enable stateful_ingestion"),
+        ({"edge_memory": {"path": "x"}, "query_text": "none"}, "edges are told apart by their queries; use masked"),
+        ({"edge_memory": {"path": "x", "expire_after_days": 0}}, "edge_memory.expire_after_days"),
+        (
+            {
+                "edge_memory": {"path": "x"},
+                "include_catalog_metadata": False,
+                "stateful_ingestion": {"enabled": True},
+            },
+            "stateful_ingestion: no effect, because include_catalog_metadata is false",
+        ),
+        (
+            {"redshift": [{**SERVERLESS, **LOGGED, "include_catalog": False, "datashare_instance_map": {"ns": "far"}}]},
+            "datashare_instance_map: no effect, because datashares are told by the catalog, which is not read",
+        ),
+        (
+            {"redshift": [{**SERVERLESS, "include_stored_procedures": True}]},
+            "include_stored_procedures: no effect, because analytics has no query_logs",
+        ),
         ({"start_time": "2026-02-02T00:00:00Z", "end_time": "2026-02-01T00:00:00Z"}, "is not before end_time"),
         ({"query_text": "some"}, "query_text"),
         ({"env": "MOON"}, "env must be one of"),

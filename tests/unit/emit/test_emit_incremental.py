@@ -23,6 +23,7 @@ from strict_schema import assert_valid, problems
 from upstream_patches import merge
 
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
+from datahub_aws_lineage.emit.stored import stale_view_lineage
 from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
 from datahub_aws_lineage.emit.urns import dataset_urn
 from datahub_aws_lineage.emit.work_units import lineage_unit
@@ -42,7 +43,9 @@ def proposal(lineage: DatasetLineage) -> MetadataChangeProposalWrapper:
 
 
 def unit(whole: MetadataChangeProposalWrapper, of_earlier_runs: UpstreamLineageClass | None = None) -> MetadataWorkUnit:
-    return lineage_unit(whole, described=True, incremental=True, of_earlier_runs=of_earlier_runs)
+    assert isinstance(whole.aspect, UpstreamLineageClass)
+    stale = stale_view_lineage(of_earlier_runs, whole.aspect)
+    return lineage_unit(whole, described=True, incremental=True, stale=stale)
 
 
 def operations(made: MetadataWorkUnit) -> list[dict[str, Any]]:
