@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
-from datahub.emitter.mcp import MetadataChangeProposalWrapper
-
 from datahub_aws_lineage.config import AwsLineageConfig
 from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals
 from datahub_aws_lineage.emit.memory import EdgeMemory, Edges, Recollection, joined, own_alone
@@ -14,7 +12,7 @@ from datahub_aws_lineage.emit.procedures import ProcedureJobs
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
 from datahub_aws_lineage.emit.stored import Stored, StoredDataset, UpstreamLineage, stale_view_lineage
-from datahub_aws_lineage.emit.upstreams import UpstreamBuilder
+from datahub_aws_lineage.emit.upstreams import UpstreamBuilder, lineage_proposal
 from datahub_aws_lineage.emit.urns import dataset_urn, is_accepted
 from datahub_aws_lineage.emit.usage import Usage
 from datahub_aws_lineage.emit.users import Users
@@ -135,12 +133,12 @@ class Publication:
         """What is said of one dataset. `understood`: a view whose definition tells all of its lineage."""
         if not self._config.incremental_lineage and (said is not None or recalled.kept):
             if said is not None or recalled.over:
-                whole = MetadataChangeProposalWrapper(entityUrn=urn, aspect=joined(said, recalled.kept.aspect()))
+                whole = lineage_proposal(urn, joined(said, recalled.kept.aspect()))
                 yield lineage_unit(whole, described=described, incremental=False)
             return
         stale = self._stale(urn, said, recalled.over, understood=understood)
         if said is not None or stale.upstreams or stale.fineGrainedLineages:
-            added = MetadataChangeProposalWrapper(entityUrn=urn, aspect=joined(said, None))
+            added = lineage_proposal(urn, joined(said, None))
             yield lineage_unit(added, described=described, incremental=True, stale=stale)
 
     def _stale(self, urn: str, said: UpstreamLineage | None, over: Edges, *, understood: bool) -> UpstreamLineage:

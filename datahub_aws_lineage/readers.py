@@ -14,6 +14,7 @@ from datahub_aws_lineage.athena_readers import AthenaReaders, may_execute
 from datahub_aws_lineage.aws.athena import Earlier
 from datahub_aws_lineage.aws.athena_queries import AthenaQueries
 from datahub_aws_lineage.aws.clients import Clients
+from datahub_aws_lineage.aws.copy_manifests import CopyManifests
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
 from datahub_aws_lineage.aws.pace import unpaced
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
@@ -35,10 +36,14 @@ from datahub_aws_lineage.config import (
     SystemViewsLog,
 )
 from datahub_aws_lineage.errors import ConfigurationError
+from datahub_aws_lineage.lineage import CatalogIndex
+from datahub_aws_lineage.model.lineage import StatementLineage
+from datahub_aws_lineage.model.names import S3Location
 from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader, SkipReason
-from datahub_aws_lineage.model.queries import TimeWindow
+from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
 from datahub_aws_lineage.snapshot.recording import Recording
 from datahub_aws_lineage.snapshot.replay import replaying_session
+from datahub_aws_lineage.sql import analyze
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Readers:
         self._diagnostics = diagnostics
         self._window = window
         self._all_databases: dict[str, tuple[str, ...]] = {}
+        self.manifests = CopyManifests(clients, diagnostics)
+        self.reads_manifests_of = frozenset(one.name for one in config.redshift if one.read_copy_manifests)
         self.athena = AthenaReaders(config, clients, diagnostics, window, earlier)
 
     def glue(self) -> GlueCatalogReader | None:
@@ -148,6 +155,9 @@ class Readers:
             for record in history.open().read_queries():
                 if may_execute(record):
                     executing[str(record.work_group)] = None
+                if history.warehouse in self.reads_manifests_of:
+                    for manifest in copied_manifests(record):
+                        self.manifests.files(manifest)
         _exhaust(self.athena.prepared_statements(list(executing)))
         _exhaust(self.athena.named_queries())
         if self.athena.history_logs:
@@ -187,6 +197,17 @@ class Readers:
                 return FileHistoryReader(Path(log.path), diagnostics, self._window, database=warehouse.databases[0])
             case _:
                 assert_never(log)
+
+
+def copied_manifests(record: QueryRecord) -> Iterator[S3Location]:
+    """The manifests that a record's COPY statements name."""
+    if record.succeeded is False or "manifest" not in record.text.lower():
+        return
+    for statement in analyze(record.text, record.context, CatalogIndex().schemas("redshift")):
+        if isinstance(statement.outcome, StatementLineage):
+            for table in statement.outcome.inputs:
+                if isinstance(table, S3Location) and table.is_manifest:
+                    yield table
 
 
 def log_name(log: QueryLog) -> str:

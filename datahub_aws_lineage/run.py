@@ -68,6 +68,7 @@ class Run:
             storage_lineage=config.glue.include_storage_lineage,
             on_run=self._publication.add_run,
             procedures_of={one.name for one in config.redshift if one.include_stored_procedures},
+            manifests=dict.fromkeys(self._readers.reads_manifests_of, self._readers.manifests.files),
         )
         self._repeats = Repeats()
         self._views: list[tuple[Table, str | None]] = []

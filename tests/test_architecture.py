@@ -21,6 +21,7 @@ STAGES = {"aws", "sql", "lineage", "emit", "snapshot"}
 EDGES = {"config", "report", "summary", "explanation", "chronology", "garbage"}
 WIRING = {"source", "run", "publication", "cli", "readers", "athena_readers", "query_logs", "checkpoints", "checks"} | {
     "connection_test",
+    "edge_memories",
     "recorder",
 }
 
@@ -44,8 +45,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "botocore": {"aws", "snapshot"},
     "mypy_boto3": {"aws", "snapshot"},  # stubs, one package a service; for type checking alone
     "sqlglot": {"sql"},
-    "datahub": {"emit", "source", "config", "report", "checkpoints"},
-    "pydantic": {"config", "checkpoints"},
+    "datahub": {"emit", "source", "config", "report", "checkpoints", "edge_memories"},
+    "pydantic": {"config", "checkpoints", "edge_memories"},
     "yaml": {"config"},  # DataHub reads recipes with it, and lets its errors through
     "typing_extensions": STAGES | EDGES | WIRING,  # assert_never and Self, which Python 3.10 lacks
 }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from datahub_aws_lineage.lineage import CatalogIndex, History, Resolver
+from datahub_aws_lineage.lineage.manifests import Files
 from datahub_aws_lineage.model.catalog import Column, Table
 from datahub_aws_lineage.model.names import Dataset, TableName
 from datahub_aws_lineage.model.queries import QueryRecord, SqlContext
@@ -19,10 +20,16 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 class Warehouse:
     """`tables` are those of its catalog, read to its end: `{"dev.public.sales": "id amount"}`."""
 
-    def __init__(self, tables: Mapping[str, str]) -> None:
+    def __init__(self, tables: Mapping[str, str], manifests: Files | None = None) -> None:
         self.report = AwsLineageReport()
         index = CatalogIndex()
-        self.history = History(Resolver(index), self.report.diagnostics, fingerprint, procedures_of=(None,))
+        self.history = History(
+            Resolver(index),
+            self.report.diagnostics,
+            fingerprint,
+            procedures_of=(None,),
+            manifests={None: manifests} if manifests else None,
+        )
         for name, columns in tables.items():
             table = TableName(*name.split("."))
             self.history.add_table(Table("redshift", table, tuple(Column(one, "integer") for one in columns.split())))

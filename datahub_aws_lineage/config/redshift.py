@@ -66,6 +66,14 @@ class FileLog(ConfigModel):
     path: str = Field(min_length=1, description="CSV, JSON lines or a user-activity log; gzipped or not.")
 
 
+_OF_STATEMENTS = (
+    "include_usage_statistics",
+    "include_operational_stats",
+    "include_stored_procedures",
+    "read_copy_manifests",
+)
+"""Settings of a warehouse that say what is made of its query logs."""
+
 QueryLog = Annotated[SystemViewsLog | AuditLog | LogGroup | PublishedTables | FileLog, Field(discriminator="type")]
 
 
@@ -112,6 +120,11 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         default=False,
         description="Emit each stored procedure that was called as a DataJob, with what its runs read and wrote, by "
         "column.",
+    )
+    read_copy_manifests: bool = Field(
+        default=False,
+        description="Read the manifests of COPY … MANIFEST from S3: the files that they list are what was loaded. "
+        "Default: the folder that the manifest lies in.",
     )
     include_log_tables: bool = Field(
         default=True,
@@ -164,8 +177,7 @@ class RedshiftConfig(PlatformInstanceConfigMixin):
         else:
             reject_unused(self, ("include_log_tables",), "the catalog is read")
         if not self.query_logs:
-            unused = ("include_usage_statistics", "include_operational_stats", "include_stored_procedures")
-            reject_unused(self, unused, f"{self.name} has no query_logs")
+            reject_unused(self, _OF_STATEMENTS, f"{self.name} has no query_logs")
         if not self.reads_catalog and not self.query_logs:
             raise ValueError(f"{self.name}: nothing to read; give work_group, cluster_identifier or query_logs")
         return self

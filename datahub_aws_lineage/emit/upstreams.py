@@ -74,8 +74,7 @@ class UpstreamBuilder:
     def proposal(self, lineage: DatasetLineage) -> MetadataChangeProposalWrapper | None:
         """None where nothing feeds the dataset."""
         aspect = self.aspect(lineage)
-        urn = dataset_urn(lineage.downstream, self._env)
-        return MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect) if aspect is not None else None
+        return lineage_proposal(dataset_urn(lineage.downstream, self._env), aspect) if aspect is not None else None
 
     def aspect(self, lineage: DatasetLineage) -> UpstreamLineageClass | None:
         """None where nothing feeds the dataset: an empty aspect would wipe what others know of it."""
@@ -129,6 +128,10 @@ class UpstreamBuilder:
 
     def _query(self, query_id: str | None) -> str | None:
         return None if query_id is None or self._query_text == "none" else query_urn(query_id)
+
+
+def lineage_proposal(urn: str, aspect: UpstreamLineageClass) -> MetadataChangeProposalWrapper:
+    return MetadataChangeProposalWrapper(entityUrn=urn, aspect=aspect)
 
 
 def _fine_grained_lineage(key: _Key, upstreams: list[str], confidence: float) -> FineGrainedLineageClass:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import cast, get_args
 
 from typing_extensions import assert_never
@@ -12,6 +12,7 @@ from datahub_aws_lineage.lineage.assembly import Assembly
 from datahub_aws_lineage.lineage.contents import DEFINED, UNCONFIRMED, Contents, Run
 from datahub_aws_lineage.lineage.copies import Copies, copies_in_catalogs
 from datahub_aws_lineage.lineage.ledger import Ledger
+from datahub_aws_lineage.lineage.manifests import Files, without_manifests
 from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query_id
 from datahub_aws_lineage.lineage.resolver import Resolved, Resolver
 from datahub_aws_lineage.lineage.session import Columns, Session, SessionState, Step, prepare
@@ -52,7 +53,7 @@ class History:
         history.apply(record, analyze(record.text, session.context, session), warehouse)
 
     `on_run` is told of each statement that ran, in the order in which they took effect. What the stored procedures of
-    the warehouses `procedures_of` did is gathered.
+    the warehouses `procedures_of` did is gathered. `manifests` reads the manifests of COPY, by warehouse.
 
     `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
     where there is one warehouse only.
@@ -68,6 +69,7 @@ class History:
         storage_lineage: bool = True,
         on_run: Callable[[RanStatement], None] | None = None,
         procedures_of: Collection[str | None] = (),
+        manifests: Mapping[str | None, Files] | None = None,
     ) -> None:
         self._resolver = resolver
         self._index = resolver.index
@@ -76,6 +78,7 @@ class History:
         self._unknown_tables: UnknownTables = unknown_tables
         self._storage_lineage = storage_lineage
         self._on_run = on_run
+        self._manifests = manifests or {}
         self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage, procedures_of=procedures_of)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
@@ -148,8 +151,10 @@ class History:
             state.failed = None
             if record.succeeded is None:
                 self._diagnostics.seen("statements of which the log does not say whether they succeeded")
+            files = self._manifests.get(warehouse)
             for statement in statements:
-                self._take(self._step(session, statement, procedure), state, warehouse)
+                located = without_manifests(statement, files) if files is not None else statement
+                self._take(self._step(session, located, procedure), state, warehouse)
         if record.session is None:
             self._close(state, warehouse)
         elif state.is_blank:
@@ -358,6 +363,10 @@ class History:
 
     def _columns(self, table: TableName | S3Location, dialect: Dialect, warehouse: str | None) -> Columns:
         """The catalog's columns; for a table that it lacks, what the statement that made it taught."""
+        files = self._manifests.get(warehouse)
+        if isinstance(table, S3Location) and table.is_manifest and files is not None and (listed := files(table)):
+            found = {self._columns(folder, dialect, warehouse) for folder in listed}
+            return found.pop() if len(found) == 1 else None
         columns = self._index.columns(table, dialect, warehouse)
         if columns is not None:
             return columns

@@ -33,9 +33,10 @@ class TableName:
 
 @dataclass(frozen=True, slots=True, order=True)
 class S3Location:
-    """An S3 URI exactly as the statement or the catalog wrote it."""
+    """An S3 URI exactly as the statement or the catalog wrote it. `is_manifest`: the object lists the files meant."""
 
     uri: str
+    is_manifest: bool = False
 
     def __str__(self) -> str:
         return self.uri

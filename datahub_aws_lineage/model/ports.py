@@ -17,6 +17,7 @@ SkipReason: TypeAlias = Literal[
     "denied",  # an optional part, refused by IAM; the permission is in the detail
     "malformed",  # a record that is not in the documented form
     "hidden",  # the log does not show the text
+    "gone",  # not there any more
     "unsupported",
     "no_target",  # a temporary table that never reached a real one
     "unknown_dataset",  # a name that no catalog knows

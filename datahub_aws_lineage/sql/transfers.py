@@ -36,8 +36,10 @@ def copy(analysis: Analysis) -> Found:
     if not uri.lower().startswith(("s3://", "s3a://", "s3n://")):
         analysis.collector.gap("source", f"COPY reads {uri}, which is no S3 location")
         return Found("copy", target.table, writes_rows_of_existing=True)
-    analysis.collector.read(source)
     options = cursor.at
+    source = replace(source, is_manifest=cursor.skip_to("MANIFEST"))
+    cursor.at = options
+    analysis.collector.read(source)
     if _mapped_by_file(cursor):
         return Found("copy", target.table, writes_rows_of_existing=True)
     names = listed or target.names

@@ -24,6 +24,7 @@ from datahub_aws_lineage.aws import (
     athena_system_table,
     cloudtrail_lookup,
     cloudtrail_trail,
+    copy_manifests,
     glue,
     redshift_audit_log,
     redshift_catalog,
@@ -99,6 +100,7 @@ def policy() -> dict[str, Any]:
             statement("RedshiftDataApi", *data_api),
             statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
             statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS, *redshift_log_group.PERMISSIONS),
+            statement("CopyManifests", *copy_manifests.PERMISSIONS),
         ],
     }
 
