@@ -252,7 +252,7 @@ class History:
                 prepare(self._prepared_for(record, state), effect.name, effect.text)
         if statement.kind == "transaction":
             return
-        state.learn(statement)
+        state.learn(statement, lambda table: self._columns(table, step.context.dialect, warehouse))
         if state.transaction is None:
             self._enter(step, state, warehouse)
             return

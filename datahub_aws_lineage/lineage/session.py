@@ -112,8 +112,9 @@ class SessionState:
         self.search_path = transaction.search_path_after
         return transaction.steps
 
-    def learn(self, statement: Statement) -> None:
-        """Takes in at once what the next statement of the session can see of this one."""
+    def learn(self, statement: Statement, columns_of: Callable[[TableName], Columns]) -> None:
+        """Takes in at once what the next statement of the session can see of this one; `columns_of` are those of tables
+        outside of the session."""
         for effect in statement.effects:
             match effect:
                 case SetSearchPath(schemas, local):
@@ -125,7 +126,7 @@ class SessionState:
                 case Drop(table):
                     self._learn_table(table, None, there=False)
                 case Rename(old, new):
-                    columns = self._draft_of(old)
+                    columns = self._draft_of(old, columns_of)
                     self._learn_table(old, None, there=False)
                     self._learn_table(new, columns, there=True)
                 case ChangeColumns(table, columns):
@@ -162,7 +163,7 @@ class SessionState:
 
     def _learn_schema(self, database: str, old: str, new: str) -> None:
         for table in self._drafts_of(database, old):
-            columns = self._draft_of(table)
+            columns = self._draft_of(table, _unknown)
             self._learn_table(table, None, there=False)
             self._learn_table(replace(table, database=new), columns, there=True)
 
@@ -170,14 +171,18 @@ class SessionState:
         drafts = self.transaction.drafts if self.transaction is not None else {}
         return [table for table in drafts if (table.catalog, table.database) == (catalog, schema)]
 
-    def _draft_of(self, table: StatementTable) -> Columns:
+    def _draft_of(self, table: StatementTable, columns_of: Callable[[TableName], Columns]) -> Columns:
         match table:
             case TemporaryTable(name):
                 return self.schemas.get(name)
             case TableName() if self.transaction is not None:
-                return self.transaction.drafts.get(table)
+                return self.transaction.drafts.get(table) or columns_of(table)
             case _:
                 return None
+
+
+def _unknown(_: TableName) -> Columns:
+    return None
 
 
 def prepare(prepared: dict[str, str], name: str, text: str | None) -> None:

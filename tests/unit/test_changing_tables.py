@@ -89,3 +89,18 @@ def test_a_table_that_is_filled_under_another_name_has_its_own_columns() -> None
         "ALTER TABLE report_loading RENAME TO report",
     )
     assert warehouse.edges == {"public.orders:id -> public.report:id", "public.orders:amount -> public.report:amount"}
+
+
+@pytest.mark.parametrize("transaction", [(), ("BEGIN", "COMMIT")])
+def test_a_table_that_is_set_aside_and_read_whole_keeps_the_columns_of_its_catalog(
+    transaction: tuple[str, ...],
+) -> None:
+    begin, commit = transaction[:1], transaction[1:]
+    warehouse = Warehouse({"dev.public.report": "id total", "dev.public.totals": "id total"}).run(
+        *begin,
+        "ALTER TABLE report RENAME TO report_old",
+        "INSERT INTO totals SELECT * FROM report_old",
+        "ALTER TABLE report_old RENAME TO report",
+        *commit,
+    )
+    assert warehouse.edges == {"public.report:id -> public.totals:id", "public.report:total -> public.totals:total"}
