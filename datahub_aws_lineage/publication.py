@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 from datahub_aws_lineage.config import AwsLineageConfig
-from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals
+from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, stored_columns
 from datahub_aws_lineage.emit.memory import EdgeMemory, Edges, Recollection, joined, own_alone
 from datahub_aws_lineage.emit.procedures import ProcedureJobs
 from datahub_aws_lineage.emit.queries import QueryBuilder
@@ -20,7 +20,7 @@ from datahub_aws_lineage.emit.work_units import WorkUnits, described, lineage_un
 from datahub_aws_lineage.errors import RetriableError
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.query_log import dataset_order
-from datahub_aws_lineage.model.catalog import Table
+from datahub_aws_lineage.model.catalog import Column, Table
 from datahub_aws_lineage.model.lineage import DatasetLineage, RanStatement
 from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.queries import NamedQuery
@@ -64,6 +64,7 @@ class Publication:
         )
         self._described: set[Dataset] = set()
         self._understood_views: set[Dataset] = set()
+        self._stored_columns: dict[Dataset, tuple[Column, ...] | None] = {}
         self._named_queries: list[tuple[NamedQuery, tuple[Dataset, ...]]] = []
         self._acceptance: dict[Dataset, bool] = {}
         self._datahub_is_silent = False
@@ -78,6 +79,14 @@ class Publication:
     def note_understood_view(self, view: Dataset) -> None:
         """Says that the lineage of a view is all that its definition says."""
         self._understood_views.add(view)
+
+    def stored_columns(self, dataset: Dataset) -> tuple[Column, ...] | None:
+        """What DataHub knows of a table that this run's catalogs do not have: another source may have read it."""
+        if dataset not in self._stored_columns:
+            accepted = not self._datahub_is_silent and self._is_accepted(dataset)
+            stored = self._ask_datahub(dataset_urn(dataset, self._config.env)) if accepted else None
+            self._stored_columns[dataset] = stored_columns(stored.schema) if stored is not None else None
+        return self._stored_columns[dataset]
 
     def add_run(self, run: RanStatement) -> None:
         """Takes a statement that ran, as far as the recipe asks for usage and operations of where it ran."""

@@ -67,6 +67,7 @@ class Run:
             fingerprint,
             storage_lineage=config.glue.include_storage_lineage,
             on_run=self._publication.add_run,
+            columns_elsewhere=self._publication.stored_columns if stored is not None else None,
             procedures_of={one.name for one in config.redshift if one.include_stored_procedures},
             manifests=dict.fromkeys(self._readers.reads_manifests_of, self._readers.manifests.files),
         )

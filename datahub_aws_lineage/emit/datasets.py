@@ -22,7 +22,7 @@ from datahub.metadata.schema_classes import (
     _Aspect,
 )
 
-from datahub_aws_lineage.emit.schemas import schema_fields, schema_metadata, simple_path
+from datahub_aws_lineage.emit.schemas import UNKNOWN_TYPE, schema_fields, schema_metadata, simple_path
 from datahub_aws_lineage.emit.stored import StoredDataset
 from datahub_aws_lineage.emit.urns import (
     INGESTION_ACTOR,
@@ -32,7 +32,7 @@ from datahub_aws_lineage.emit.urns import (
     platform_instance_urn,
     platform_urn,
 )
-from datahub_aws_lineage.model.catalog import LinkTarget, Table
+from datahub_aws_lineage.model.catalog import Column, LinkTarget, Table
 from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.ports import Diagnostics
 
@@ -105,6 +105,17 @@ def _open_schema(
         schema = schema_metadata(dataset, [*fields, *_not_among(stored.fields if stored else [], fields)])
         schema.created = AuditStampClass(time=0, actor=INGESTION_ACTOR, message=_OWN_SCHEMA)
         yield schema
+
+
+def stored_columns(schema: SchemaMetadataClass | None) -> tuple[Column, ...] | None:
+    """The columns of a table that another source has read, in their order; None where none has.
+
+    What lineage alone has added to them is not taken for a column.
+    """
+    if schema is None or schema.created.message == _OWN_SCHEMA:
+        return None
+    fields = [(simple_path(field), field.nativeDataType) for field in schema.fields]
+    return tuple(Column(path, kind) for path, kind in fields if "." not in path and kind != UNKNOWN_TYPE) or None
 
 
 def _not_among(fields: list[SchemaFieldClass], others: list[SchemaFieldClass]) -> list[SchemaFieldClass]:

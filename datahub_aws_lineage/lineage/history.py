@@ -54,6 +54,7 @@ class History:
 
     `on_run` is told of each statement that ran, in the order in which they took effect. What the stored procedures of
     the warehouses `procedures_of` did is gathered. `manifests` reads the manifests of COPY, by warehouse.
+    `columns_elsewhere` is asked for the columns of tables that no catalog lists and no statement made.
 
     `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
     where there is one warehouse only.
@@ -70,6 +71,7 @@ class History:
         on_run: Callable[[RanStatement], None] | None = None,
         procedures_of: Collection[str | None] = (),
         manifests: Mapping[str | None, Files] | None = None,
+        columns_elsewhere: Callable[[Dataset], Columns] | None = None,
     ) -> None:
         self._resolver = resolver
         self._index = resolver.index
@@ -79,6 +81,7 @@ class History:
         self._storage_lineage = storage_lineage
         self._on_run = on_run
         self._manifests = manifests or {}
+        self._columns_elsewhere = columns_elsewhere
         self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage, procedures_of=procedures_of)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
@@ -371,8 +374,14 @@ class History:
         if columns is not None:
             return columns
         resolved = self._resolver.resolve(table, dialect, warehouse)
-        contents = self._ledger.graph.current(resolved.dataset) if isinstance(resolved, Resolved) else None
-        return contents.schema if contents else None
+        if not isinstance(resolved, Resolved):
+            return None
+        contents = self._ledger.graph.current(resolved.dataset)
+        learned = contents.schema if contents else None
+        is_listed = resolved.known or resolved.complete
+        if learned is not None or is_listed or self._columns_elsewhere is None:
+            return learned
+        return self._columns_elsewhere(resolved.dataset)
 
     # ---- the end ------------------------------------------------------------------------------------------------
 
