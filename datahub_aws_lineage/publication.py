@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from datahub_aws_lineage.config import AwsLineageConfig
@@ -110,7 +110,7 @@ class Publication:
 
     def _lineages(self, lineages: Iterable[DatasetLineage], history: History) -> WorkUnits:
         described = {dataset_urn(dataset, self._config.env) for dataset in self._described}
-        over = {dataset_urn(dataset, self._config.env) for dataset in history.over()} if self._memory else set()
+        over = dict(self._over(history)) if self._memory is not None else {}
         for lineage in lineages:
             said = self._upstreams.aspect(lineage)
             if said is not None:
@@ -123,13 +123,18 @@ class Publication:
             recalled = self._recall(urn, None, over)
             yield from self._lineage(urn, None, recalled, described=urn in described, understood=False)
 
-    def _recall(self, urn: str, said: UpstreamLineage | None, over: Container[str]) -> Recollection:
+    def _over(self, history: History) -> Iterator[tuple[str, int]]:
+        """By URN: when, in milliseconds, what was put into a dataset before was gone."""
+        for dataset, moment in history.over():
+            yield dataset_urn(dataset, self._config.env), round(moment.timestamp() * 1000)
+
+    def _recall(self, urn: str, said: UpstreamLineage | None, over: Mapping[str, int]) -> Recollection:
         """What earlier runs said of a dataset; of a run that may have missed something, nothing is over."""
         if self._memory is None:
             return Recollection(Edges(), Edges())
         failed, warned = bool(self._report.failures), bool(self._report.warnings)
-        is_void = urn in over and not failed
-        recalled = self._memory.recall(urn, said, is_void=is_void, is_whole=not (failed or warned))
+        void_before = None if failed else over.get(urn)
+        recalled = self._memory.recall(urn, said, void_before=void_before, is_whole=not (failed or warned))
         if recalled.kept:
             self._diagnostics.seen("edges of earlier runs that still hold", len(recalled.kept))
         if recalled.over:

@@ -1,9 +1,9 @@
 """What earlier runs said of lineage: which of it still holds, and what of it is taken back.
 
 Logs keep statements for days or weeks, the graph should keep their lineage for longer, and yet not for ever. So each
-edge that was emitted is remembered with the time at which a run last saw it. It goes when what it says is over: its
-table was made anew or dropped since, a definition no longer says it, or no run has seen it for a set time. Only edges
-that a run of the same recipe emitted are ever taken back.
+edge that was emitted is remembered with the time of its last run. It goes when what it says is over: its table was made
+anew or dropped since, a definition no longer says it, or it has not been seen for a set time. Only edges that a run of
+the same recipe emitted are ever taken back.
 """
 
 from __future__ import annotations
@@ -63,14 +63,17 @@ class Edges:
 
     @classmethod
     def of(cls, aspect: UpstreamLineageClass, at: int) -> Edges:
+        """`at` is when they were seen; what a query made, when it ran, where that is told."""
         edges = cls()
+        ran = {one.query: one.auditStamp.time or at for one in aspect.upstreams if one.query is not None}
         for upstream in aspect.upstreams:
-            edges.upstreams[UpstreamKey(upstream.dataset, upstream.query or "")] = _Seen(at, str(upstream.type))
+            seen = _Seen(ran.get(upstream.query or "", at), str(upstream.type))
+            edges.upstreams[UpstreamKey(upstream.dataset, upstream.query or "")] = seen
         for entry in aspect.fineGrainedLineages or []:
             for downstream in entry.downstreams or []:
                 for source in entry.upstreams or []:
                     key = ColumnKey(entry.transformOperation or "", downstream, entry.query or "", source)
-                    edges.columns[key] = _Seen(at, confidence=entry.confidenceScore)
+                    edges.columns[key] = _Seen(ran.get(key.query, at), confidence=entry.confidenceScore)
         return edges
 
     def aspect(self) -> UpstreamLineageClass:
@@ -134,18 +137,18 @@ class EdgeMemory:
         self._known: dict[str, Edges] = {}
 
     def recall(
-        self, downstream: str, said: UpstreamLineageClass | None, *, is_void: bool, is_whole: bool
+        self, downstream: str, said: UpstreamLineageClass | None, *, void_before: int | None, is_whole: bool
     ) -> Recollection:
         """Takes what this run says of a dataset, if anything, and gives what earlier ones said beside it.
 
-        `is_void`: by this run's history, all that was put into the dataset before is gone. `is_whole`: all definitions
-        have been read.
+        `void_before`: by this run's history, all that was put into the dataset before that moment is gone. `is_whole`:
+        all definitions have been read.
         """
         seen_now = Edges.of(said, self._now) if said is not None else Edges()
         definitions_are_known = is_whole and said is not None
 
         def holds(query: str, at: int) -> bool:
-            ended = is_void if query else definitions_are_known
+            ended = void_before is not None and at < void_before if query else definitions_are_known
             return not ended and self._now - at <= self._expires_after
 
         kept, over = self._earlier.pop(downstream, Edges()).without(seen_now).divide(holds)

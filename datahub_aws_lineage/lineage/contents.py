@@ -108,8 +108,8 @@ class Contents:
     `name` is what the table is called now, None once it is gone; `last_name` what it was called at last. `emptied`
     says that what comes next replaces all this; until then it stands, since a staging table that is truncated after
     use is still filled this way. `created` says that the statement which made the table was seen. `is_view` says that
-    it holds no rows of its own. `clock` counts the statements that brought something new. `begun` says that it holds
-    nothing but what the history put into it: it was made, or emptied, in sight.
+    it holds no rows of its own. `clock` counts the statements that brought something new. `begun` is when it
+    was made or emptied, where that was seen: what it holds has been put into it since.
     """
 
     name: Dataset | None = None
@@ -121,7 +121,7 @@ class Contents:
     last_name: Dataset | None = None
     is_view: bool = False
     clock: int = 0
-    begun: bool = False
+    begun: datetime | None = None
 
     def add_input(self, key: InputKey, read: Read) -> None:
         before = self.inputs.get(key)

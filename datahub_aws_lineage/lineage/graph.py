@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from datahub_aws_lineage.lineage.contents import ALL, MOST_VERSIONS, Contents, InputKey, Read, Source, Version
 from datahub_aws_lineage.model.catalog import Column
@@ -29,6 +30,9 @@ class Graph:
         self._known = known
         self._bound: dict[Dataset, Contents] = {}
         self.last: dict[Dataset, Contents] = {}
+        self._dropped: dict[Dataset, datetime] = {}
+        self.now: datetime | None = None
+        """When the statement that is being entered ran."""
 
     def current(self, dataset: Dataset) -> Contents | None:
         return self._bound.get(dataset)
@@ -67,7 +71,7 @@ class Graph:
         if_not_exists: bool = False,
     ) -> None:
         """The table starts anew; `if_not_exists`: where the history does not show that it was there before."""
-        begun = not if_not_exists or dataset in self.last
+        begun = self.now if not if_not_exists or dataset in self.last else None
         self._lose(dataset)
         self._bind(dataset, Contents(schema=schema, created=True, is_view=is_view, begun=begun))
 
@@ -78,7 +82,7 @@ class Graph:
             fresh = Contents(
                 schema=contents.schema if contents else None,
                 created=bool(contents and contents.created),
-                begun=contents is not None or dataset in self.last,
+                begun=self.now if contents is not None or dataset in self.last else None,
             )
             self._lose(dataset)
             contents = self._bind(dataset, fresh)
@@ -104,22 +108,30 @@ class Graph:
     def drop(self, dataset: Dataset) -> None:
         self._lose(dataset)
         self.last.setdefault(dataset, Contents(last_name=dataset))
+        if self.now is not None:
+            self._dropped[dataset] = self.now
 
     def rename(self, old: Dataset, new: Dataset) -> None:
         """What was `old` is `new`. A table rebuilt from itself under another name keeps what filled it before."""
         contents = self._bound.get(old) or Contents()
-        contents.created = contents.begun = True
+        contents.created, contents.begun = True, self.now
         self._lose(old, is_gone=False)
         self._lose(new)
+        if self.now is not None:
+            self._dropped[old] = self.now
         self._bind(new, contents)
         _splice_earlier_lives(contents, new, contents)
         if InputKey(new) in contents.inputs:
             contents.splice(new, Version(self.last.get(new, contents), ALL))
 
-    def over(self) -> Iterator[Dataset]:
-        """Names of which what was put there before the history is gone: tables made anew, emptied or dropped."""
-        yield from (dataset for dataset, contents in self._bound.items() if contents.begun)
-        yield from (dataset for dataset in self.last if dataset not in self._bound)
+    def over(self) -> Iterator[tuple[Dataset, datetime]]:
+        """Names, and since when what was put there before is gone: tables made anew, emptied or dropped."""
+        for dataset, contents in self._bound.items():
+            if contents.begun is not None:
+                yield dataset, contents.begun
+        for dataset, dropped_at in self._dropped.items():
+            if dataset not in self._bound:
+                yield dataset, dropped_at
 
     # ---- lives --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import cast, get_args
 
 from typing_extensions import assert_never
@@ -173,8 +174,8 @@ class History:
         _, settlement = self._finish()
         return settlement.stays_as_output(dataset)
 
-    def over(self) -> Iterator[Dataset]:
-        """Datasets of which all is gone that was put into them before this history: made anew, emptied, or dropped."""
+    def over(self) -> Iterator[tuple[Dataset, datetime]]:
+        """Datasets that were made anew, emptied or dropped, and when: what was put into them before is gone."""
         self._finish()
         yield from self._ledger.graph.over()
 

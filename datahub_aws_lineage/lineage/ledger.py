@@ -209,6 +209,7 @@ class Ledger:
         if again is not None and again.holds(statement, run, self._resolver.index.changes, self.graph):
             again.run.moves(run)
             return again.touched
+        self.graph.now = run.at
         names = StatementTables(self, dialect, warehouse, state)
         delta = names.read(statement, run)
         reads = {name for key in delta.inputs if (name := _name_of(key.upstream)) is not None}

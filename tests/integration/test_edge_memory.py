@@ -192,8 +192,6 @@ def test_what_no_run_has_seen_for_long_goes(
     days.run(9, LOAD_OTHER)
     assert days.upstreams == {LANDING, ORDERS}
     days.run(10, "SELECT 1")
-    assert days.upstreams == {LANDING, ORDERS}
-    days.run(11, "SELECT 1")
     assert (days.upstreams, days.columns) == ({ORDERS}, LOADED_OTHER)
     days.run(40, "SELECT 1")
     assert (days.upstreams, days.columns) == (set(), set())
@@ -269,3 +267,14 @@ def test_a_memory_that_cannot_be_written_is_a_failure(service: MetadataService, 
     report = days.run(0, LOAD).source.get_report()
     assert "The memory of edges could not be written" in str(report.failures)
     assert days.columns == LOADED
+
+
+def test_what_ran_after_the_table_was_made_stays_where_its_own_log_has_forgotten_it(
+    service: MetadataService, tmp_path: Path
+) -> None:
+    """A log that keeps more days shows the CREATE still, another one the INSERT after it no more."""
+    days = Days(service, tmp_path, {"path": str(tmp_path / "edges.gz")})
+    made = REBUILT[0]
+    days.run(0, made, LOAD)
+    days.run(0, made)
+    assert days.upstreams == {LANDING, ORDERS}
