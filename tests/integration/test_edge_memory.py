@@ -114,6 +114,11 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Any]
 Kept = tuple[dict[str, Any], dict[str, Any]]
 
 
+@pytest.fixture
+def in_file(tmp_path: Path) -> Kept:
+    return {"path": str(tmp_path / "edges.gz")}, {}
+
+
 @pytest.mark.parametrize("incremental", [True, False])
 def test_what_has_left_the_log_stays(service: MetadataService, tmp_path: Path, kept: Kept, incremental: bool) -> None:
     days = Days(service, tmp_path, kept[0], **kept[1], incremental_lineage=incremental)
@@ -149,9 +154,9 @@ def test_without_a_memory_a_run_that_replaces_has_its_window_alone(service: Meta
     ],
 )
 def test_a_table_that_is_filled_anew_loses_what_filled_it_before(
-    service: MetadataService, tmp_path: Path, kept: Kept, statements: list[str], incremental: bool
+    service: MetadataService, tmp_path: Path, in_file: Kept, statements: list[str], incremental: bool
 ) -> None:
-    days = Days(service, tmp_path, kept[0], **kept[1], incremental_lineage=incremental)
+    days = Days(service, tmp_path, in_file[0], **in_file[1], incremental_lineage=incremental)
     days.run(0, LOAD)
     days.run(1, *statements).raise_from_status()
     assert days.upstreams == {ORDERS}
@@ -174,9 +179,9 @@ def test_a_table_that_is_dropped_has_no_lineage(
     "statement", ["CREATE TABLE IF NOT EXISTS public.report AS SELECT 1 AS id", "TRUNCATE public.report", LOAD]
 )
 def test_what_may_have_changed_nothing_takes_nothing_back(
-    service: MetadataService, tmp_path: Path, kept: Kept, statement: str
+    service: MetadataService, tmp_path: Path, in_file: Kept, statement: str
 ) -> None:
-    days = Days(service, tmp_path, kept[0], **kept[1])
+    days = Days(service, tmp_path, in_file[0], **in_file[1])
     days.run(0, LOAD, LOAD_OTHER)
     days.run(1, statement)
     assert days.columns == LOADED | LOADED_OTHER
@@ -197,9 +202,9 @@ def test_what_no_run_has_seen_for_long_goes(
     assert (days.upstreams, days.columns) == (set(), set())
 
 
-def test_edges_of_other_writers_stay(service: MetadataService, tmp_path: Path, kept: Kept) -> None:
+def test_edges_of_other_writers_stay(service: MetadataService, tmp_path: Path, in_file: Kept) -> None:
     """One that we never wrote, and one that somebody has written over ours."""
-    days = Days(service, tmp_path, kept[0], **kept[1])
+    days = Days(service, tmp_path, in_file[0], **in_file[1])
     days.run(0, LOAD)
     days.write(UpstreamClass(HAND, "TRANSFORMED"), UpstreamClass(LANDING, "TRANSFORMED"))
     days.run(1, "DROP TABLE public.report", *REBUILT).raise_from_status()
@@ -214,8 +219,8 @@ def test_a_second_recipe_does_not_know_the_edges_of_the_first(service: MetadataS
     assert days.upstreams == {LANDING, ORDERS}
 
 
-def test_the_same_log_twice_says_the_same_twice(service: MetadataService, tmp_path: Path, kept: Kept) -> None:
-    days = Days(service, tmp_path, kept[0], **kept[1])
+def test_the_same_log_twice_says_the_same_twice(service: MetadataService, tmp_path: Path, in_file: Kept) -> None:
+    days = Days(service, tmp_path, in_file[0], **in_file[1])
     statements = ("TRUNCATE public.report", LOAD, LOAD_OTHER)
     days.run(0, *statements)
     before, count = days.aspect(), len(service.proposals)
