@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,8 +192,12 @@ LINE = b'{"id": 1, "dialect": "athena", "sql": "SELECT 1"}\n'
 
 
 def start() -> subprocess.Popen[bytes]:
+    """It hears interrupts also where these tests, run in a shell's background, do not."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([*COMMAND, "explain", "--jsonl"], stdin=pipe, stdout=pipe, stderr=pipe)
+    interruptible = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        [*COMMAND, "explain", "--jsonl"], stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=interruptible
+    )
 
 
 def test_each_answer_is_flushed_before_the_next_line_comes() -> None:
@@ -229,7 +234,7 @@ def test_an_interrupt_is_quiet() -> None:
         process.stdin.flush()
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait() == cli.INTERRUPTED
+        assert process.wait(timeout=30) == cli.INTERRUPTED
         assert process.stderr.read() == b""
 
 
