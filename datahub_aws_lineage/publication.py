@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from datahub_aws_lineage.config import AwsLineageConfig
 from datahub_aws_lineage.emit.datasets import open_proposals, schema_proposals, stored_columns
-from datahub_aws_lineage.emit.memory import EdgeMemory, Edges, Recollection, joined, own_alone
+from datahub_aws_lineage.emit.memory import EdgeMemory, Edges, Recollection, Story, joined, own_alone
 from datahub_aws_lineage.emit.procedures import ProcedureJobs
 from datahub_aws_lineage.emit.queries import QueryBuilder
 from datahub_aws_lineage.emit.schema_index import SchemaIndex
@@ -110,31 +111,33 @@ class Publication:
 
     def _lineages(self, lineages: Iterable[DatasetLineage], history: History) -> WorkUnits:
         described = {dataset_urn(dataset, self._config.env) for dataset in self._described}
-        over = dict(self._over(history)) if self._memory is not None else {}
+        stories = self._stories(history) if self._memory is not None else {}
         for lineage in lineages:
             said = self._upstreams.aspect(lineage)
             if said is not None:
                 self._report.coverage.add_lineage(lineage)
                 urn = dataset_urn(lineage.downstream, self._config.env)
-                recalled = self._recall(urn, said, over)
+                recalled = self._recall(urn, said, stories)
                 understood = lineage.downstream in self._understood_views
                 yield from self._lineage(urn, said, recalled, described=urn in described, understood=understood)
         for urn in self._memory.unspoken() if self._memory is not None else ():
-            recalled = self._recall(urn, None, over)
+            recalled = self._recall(urn, None, stories)
             yield from self._lineage(urn, None, recalled, described=urn in described, understood=False)
 
-    def _over(self, history: History) -> Iterator[tuple[str, int]]:
-        """By URN: when, in milliseconds, what was put into a dataset before was gone."""
-        for dataset, moment in history.over():
-            yield dataset_urn(dataset, self._config.env), round(moment.timestamp() * 1000)
+    def _stories(self, history: History) -> Mapping[str, Story]:
+        """By URN. Of a run that may have missed something, nothing is over."""
+        if self._report.failures:
+            return {}
+        void = {dataset_urn(dataset, self._config.env): _millis(moment) for dataset, moment in history.over()}
+        emptied = {dataset_urn(dataset, self._config.env): _millis(moment) for dataset, moment in history.emptied()}
+        return {urn: Story(void.get(urn), emptied.get(urn)) for urn in {**void, **emptied}}
 
-    def _recall(self, urn: str, said: UpstreamLineage | None, over: Mapping[str, int]) -> Recollection:
-        """What earlier runs said of a dataset; of a run that may have missed something, nothing is over."""
+    def _recall(self, urn: str, said: UpstreamLineage | None, stories: Mapping[str, Story]) -> Recollection:
+        """What earlier runs said of a dataset."""
         if self._memory is None:
             return Recollection(Edges(), Edges())
-        failed, warned = bool(self._report.failures), bool(self._report.warnings)
-        void_before = None if failed else over.get(urn)
-        recalled = self._memory.recall(urn, said, void_before=void_before, is_whole=not (failed or warned))
+        is_whole = not (self._report.failures or self._report.warnings)
+        recalled = self._memory.recall(urn, said, stories.get(urn, Story()), is_whole=is_whole)
         if recalled.kept:
             self._diagnostics.seen("edges of earlier runs that still hold", len(recalled.kept))
         if recalled.over:
@@ -256,3 +259,7 @@ class Publication:
             self._datahub_is_silent = True
             self._diagnostics.warning("What DataHub has already could not be asked for, and stays as it is", str(e))
             return None
+
+
+def _millis(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

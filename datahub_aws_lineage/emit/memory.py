@@ -50,10 +50,12 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class Edges:
-    """Edges into one dataset, each with when it was seen last."""
+    """Edges into one dataset, each with when it was seen last. `emptied` is since when it is empty: when it is filled
+    again, what filled it before is over."""
 
     upstreams: dict[UpstreamKey, _Seen] = field(default_factory=dict)
     columns: dict[ColumnKey, _Seen] = field(default_factory=dict)
+    emptied: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.upstreams or self.columns)
@@ -111,6 +113,10 @@ class Edges:
             {key: seen for key, seen in self.columns.items() if key not in others.columns},
         )
 
+    def ran_after(self, moment: int) -> bool:
+        """Whether a query has put something into the dataset since."""
+        return any(key.query and seen.at > moment for key, seen in self.upstreams.items())
+
     def plus(self, others: Edges) -> Edges:
         """With `others`, whose times count where both have an edge."""
         return Edges({**self.upstreams, **others.upstreams}, {**self.columns, **others.columns})
@@ -122,6 +128,15 @@ class Recollection:
 
     kept: Edges
     over: Edges
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a run's history tells of one dataset, in milliseconds: all that was put into it before `void_before` is
+    gone; it is empty since `emptied`."""
+
+    void_before: int | None = None
+    emptied: int | None = None
 
 
 class EdgeMemory:
@@ -137,22 +152,29 @@ class EdgeMemory:
         self._known: dict[str, Edges] = {}
 
     def recall(
-        self, downstream: str, said: UpstreamLineageClass | None, *, void_before: int | None, is_whole: bool
+        self, downstream: str, said: UpstreamLineageClass | None, story: Story, *, is_whole: bool
     ) -> Recollection:
         """Takes what this run says of a dataset, if anything, and gives what earlier ones said beside it.
 
-        `void_before`: by this run's history, all that was put into the dataset before that moment is gone. `is_whole`:
-        all definitions have been read.
+        `story` is what this run's history tells of the dataset. `is_whole`: all definitions have been read.
         """
         seen_now = Edges.of(said, self._now) if said is not None else Edges()
+        earlier = self._earlier.pop(downstream, Edges())
+        void_before, emptied = story.void_before, story.emptied
+        if earlier.emptied is not None:
+            if seen_now.ran_after(earlier.emptied):
+                void_before = max(void_before or 0, earlier.emptied)
+            else:
+                emptied = emptied or earlier.emptied
         definitions_are_known = is_whole and said is not None
 
         def holds(query: str, at: int) -> bool:
             ended = void_before is not None and at < void_before if query else definitions_are_known
             return not ended and self._now - at <= self._expires_after
 
-        kept, over = self._earlier.pop(downstream, Edges()).without(seen_now).divide(holds)
+        kept, over = earlier.without(seen_now).divide(holds)
         known = kept.plus(seen_now)
+        known.emptied = emptied
         if known:
             self._known[downstream] = known
         asserted = {key.dataset for key in known.upstreams}
@@ -209,6 +231,7 @@ def as_json(edges: dict[str, Edges]) -> dict[str, Any]:
                 [key.operation, short(key.downstream), key.query, short(key.upstream), seen.confidence, seen.at]
                 for key, seen in sorted(of.columns.items())
             ],
+            "emptied": of.emptied,
         }
         for urn, of in sorted(edges.items())
     }
@@ -219,7 +242,10 @@ def from_json(value: Any) -> dict[str, Edges]:
     """Raises ValueError where `value` is not what `as_json` gives."""
     try:
         datasets = value["datasets"]
-        return {urn: Edges(dict(_upstreams(of)), dict(_columns(of, datasets))) for urn, of in value["edges"].items()}
+        return {
+            urn: Edges(dict(_upstreams(of)), dict(_columns(of, datasets)), of["emptied"])
+            for urn, of in value["edges"].items()
+        }
     except (KeyError, TypeError, AttributeError, IndexError) as e:
         raise ValueError(f"not a memory of edges: {type(e).__name__} {e}") from e
 

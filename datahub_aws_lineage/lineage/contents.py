@@ -47,6 +47,10 @@ UNCONFIRMED = 0.9
 """The certainty of what a log shows that is written before statements run, or that keeps no outcome."""
 
 
+_MOST_ASKED = 1_000
+"""Lives that are asked, one behind the other, whether a table was filled from itself."""
+
+
 class Version(NamedTuple):
     """A life of a table as it was read: its edges up to `clock`. What was put into it later was not read."""
 
@@ -109,7 +113,7 @@ class Contents:
     says that what comes next replaces all this; until then it stands, since a staging table that is truncated after
     use is still filled this way. `created` says that the statement which made the table was seen. `is_view` says that
     it holds no rows of its own. `clock` counts the statements that brought something new. `begun` is when it
-    was made or emptied, where that was seen: what it holds has been put into it since.
+    was made or emptied, where that was seen and where it was not filled from itself: what it holds has come since.
     """
 
     name: Dataset | None = None
@@ -155,6 +159,21 @@ class Contents:
             _, dot, rest = key.column.partition(".")
             fact = self.columns[key] if keep else self.columns.pop(key)
             self.add_column(key._replace(column=f"{new}{dot}{rest}"), fact)
+
+    def comes_from(self, name: Dataset) -> bool:
+        """Whether `name`, or what was called so, is among the upstreams, or among those of lives that were read."""
+        open_ones, asked = [self], {self}
+        while open_ones and len(asked) < _MOST_ASKED:
+            contents = open_ones.pop()
+            if InputKey(name) in contents.inputs:
+                return True
+            for version in contents.lives():
+                if version.life.last_name == name:
+                    return True
+                if version.life not in asked:
+                    asked.add(version.life)
+                    open_ones.append(version.life)
+        return False
 
     def lives(self) -> Iterator[Version]:
         """Upstreams that go by their lives."""

@@ -31,6 +31,7 @@ class Graph:
         self._bound: dict[Dataset, Contents] = {}
         self.last: dict[Dataset, Contents] = {}
         self._dropped: dict[Dataset, datetime] = {}
+        self._emptied: dict[Dataset, datetime] = {}
         self.now: datetime | None = None
         """When the statement that is being entered ran."""
 
@@ -86,6 +87,8 @@ class Graph:
             )
             self._lose(dataset)
             contents = self._bind(dataset, fresh)
+        if contents.begun is not None and delta.comes_from(dataset):
+            contents.begun = None
         self.add(contents, self._as_seen_by(contents, dataset, delta))
 
     def add(self, contents: Contents, delta: Contents) -> None:
@@ -102,8 +105,14 @@ class Graph:
         contents.merge(delta)
 
     def empty(self, dataset: Dataset) -> None:
-        contents = self._bound.get(dataset) or self._bind(dataset, Contents())
+        contents = self._bound.get(dataset)
+        if contents is None:
+            if dataset in self._dropped:
+                return
+            contents = self._bind(dataset, Contents())
         contents.emptied = True
+        if self.now is not None:
+            self._emptied[dataset] = self.now
 
     def drop(self, dataset: Dataset) -> None:
         self._lose(dataset)
@@ -114,7 +123,7 @@ class Graph:
     def rename(self, old: Dataset, new: Dataset) -> None:
         """What was `old` is `new`. A table rebuilt from itself under another name keeps what filled it before."""
         contents = self._bound.get(old) or Contents()
-        contents.created, contents.begun = True, self.now
+        contents.created, contents.begun = True, None if contents.comes_from(new) else self.now
         self._lose(old, is_gone=False)
         self._lose(new)
         if self.now is not None:
@@ -126,12 +135,19 @@ class Graph:
 
     def over(self) -> Iterator[tuple[Dataset, datetime]]:
         """Names, and since when what was put there before is gone: tables made anew, emptied or dropped."""
+        for dataset, moment in self._dropped.items():
+            if dataset not in self._bound or self._bound[dataset].begun is not None:
+                yield dataset, moment
         for dataset, contents in self._bound.items():
             if contents.begun is not None:
                 yield dataset, contents.begun
-        for dataset, dropped_at in self._dropped.items():
-            if dataset not in self._bound:
-                yield dataset, dropped_at
+
+    def emptied(self) -> Iterator[tuple[Dataset, datetime]]:
+        """Tables that are empty now, and since when: what filled them stands until they are filled again."""
+        for dataset, moment in self._emptied.items():
+            contents = self._bound.get(dataset)
+            if contents is not None and contents.emptied:
+                yield dataset, moment
 
     # ---- lives --------------------------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ class History:
         self._saved: dict[str, list[PreparedStatement]] = {}
         self._views: dict[Dataset, Contents] = {}
         self._noted: set[str] = set()
+        self._filled_from_themselves: set[Dataset] = set()
         self._finished: tuple[tuple[DatasetLineage, ...], Settlement] | None = None
 
     # ---- the catalog --------------------------------------------------------------------------------------------
@@ -175,9 +176,17 @@ class History:
         return settlement.stays_as_output(dataset)
 
     def over(self) -> Iterator[tuple[Dataset, datetime]]:
-        """Datasets that were made anew, emptied or dropped, and when: what was put into them before is gone."""
+        """Datasets that were made anew, emptied or dropped, and when: what was put into them before is gone.
+
+        Not those that were filled from themselves, such as by a copy without duplicates that took their place.
+        """
         self._finish()
-        yield from self._ledger.graph.over()
+        yield from (found for found in self._ledger.graph.over() if found[0] not in self._filled_from_themselves)
+
+    def emptied(self) -> Iterator[tuple[Dataset, datetime]]:
+        """Tables that are empty at the end, and since when: what filled them stands until they are filled again."""
+        self._finish()
+        yield from self._ledger.graph.emptied()
 
     def subjects(
         self, statements: Sequence[Statement], dialect: Dialect, warehouse: str | None = None
@@ -424,7 +433,10 @@ class History:
             if view is not None:
                 assembly.add_contents(settlement.settle(view), "view")
             elif written is not None:
-                assembly.add_contents(settlement.settle(written), "query")
+                settled = settlement.settle(written)
+                if settled.comes_from(downstream):
+                    self._filled_from_themselves.add(downstream)
+                assembly.add_contents(settled, "query")
             for copy in copies.get(downstream, ()):
                 assembly.add_copy(copy)
             lineage = assembly.build()

@@ -176,6 +176,37 @@ def test_a_table_that_is_dropped_has_no_lineage(
 
 
 @pytest.mark.parametrize(
+    "statements",
+    [
+        pytest.param(
+            [
+                "CREATE TABLE public.n AS SELECT DISTINCT r.id, r.total FROM public.report r",
+                "DROP TABLE public.report",
+                "ALTER TABLE public.n RENAME TO report",
+            ],
+            id="in its place",
+        ),
+        pytest.param(
+            [
+                "CREATE TABLE public.n AS SELECT DISTINCT r.id, r.total FROM public.report r",
+                "TRUNCATE public.report",
+                "INSERT INTO public.report SELECT n.id, n.total FROM public.n n",
+                "DROP TABLE public.n",
+            ],
+            id="by another table",
+        ),
+    ],
+)
+def test_a_table_that_is_built_from_itself_keeps_what_filled_it(
+    service: MetadataService, tmp_path: Path, in_file: Kept, statements: list[str]
+) -> None:
+    days = Days(service, tmp_path, in_file[0])
+    days.run(0, LOAD)
+    days.run(1, *statements)
+    assert days.columns == LOADED
+
+
+@pytest.mark.parametrize(
     "statement", ["CREATE TABLE IF NOT EXISTS public.report AS SELECT 1 AS id", "TRUNCATE public.report", LOAD]
 )
 def test_what_may_have_changed_nothing_takes_nothing_back(
@@ -217,6 +248,17 @@ def test_a_second_recipe_does_not_know_the_edges_of_the_first(service: MetadataS
     days = Days(service, tmp_path, {"path": str(tmp_path / "two.gz")})
     days.run(1, "TRUNCATE public.report", LOAD_OTHER)
     assert days.upstreams == {LANDING, ORDERS}
+
+
+def test_a_table_that_was_left_empty_by_one_run_is_filled_anew_by_the_next(
+    service: MetadataService, tmp_path: Path, in_file: Kept
+) -> None:
+    days = Days(service, tmp_path, in_file[0])
+    days.run(0, LOAD, "TRUNCATE public.report")
+    days.run(1, "SELECT 1")
+    assert days.columns == LOADED
+    days.run(2, LOAD_OTHER)
+    assert days.columns == LOADED_OTHER
 
 
 def test_the_same_log_twice_says_the_same_twice(service: MetadataService, tmp_path: Path, in_file: Kept) -> None:
