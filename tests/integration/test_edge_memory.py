@@ -42,7 +42,7 @@ class Days:
         start = MONDAY + timedelta(days=day)
         log = self._folder / f"day{day}.csv"
         rows = (
-            f'{number},"{text}",{start:%Y-%m-%d} 0{number}:00:00,dev,etl,{number},success\n'
+            f'{number},"{text}",{start:%Y-%m-%d} {number:02}:00:00,dev,etl,{number},success\n'
             for number, text in enumerate(statements, 1)
         )
         log.write_text(COLUMNS + "".join(rows))
