@@ -91,7 +91,7 @@ class History:
         self._saved: dict[str, list[PreparedStatement]] = {}
         self._views: dict[Dataset, Contents] = {}
         self._noted: set[str] = set()
-        self._filled_from_themselves: set[Dataset] = set()
+        self._filled_from_before: set[Dataset] = set()
         self._finished: tuple[tuple[DatasetLineage, ...], Settlement] | None = None
 
     # ---- the catalog --------------------------------------------------------------------------------------------
@@ -178,10 +178,11 @@ class History:
     def over(self) -> Iterator[tuple[Dataset, datetime]]:
         """Datasets that were made anew, emptied or dropped, and when: what was put into them before is gone.
 
-        Not those that were filled from themselves, such as by a copy without duplicates that took their place.
+        Not those that were filled from themselves, such as by a copy without duplicates that took their place, or from
+        a table that is gone and was filled before this history.
         """
         self._finish()
-        yield from (found for found in self._ledger.graph.over() if found[0] not in self._filled_from_themselves)
+        yield from (found for found in self._ledger.graph.over() if found[0] not in self._filled_from_before)
 
     def emptied(self) -> Iterator[tuple[Dataset, datetime]]:
         """Tables that are empty at the end, and since when: what filled them stands until they are filled again."""
@@ -434,8 +435,8 @@ class History:
                 assembly.add_contents(settlement.settle(view), "view")
             elif written is not None:
                 settled = settlement.settle(written)
-                if settled.comes_from(downstream):
-                    self._filled_from_themselves.add(downstream)
+                if settled.comes_from(downstream) or (written.inputs and not settled.inputs):
+                    self._filled_from_before.add(downstream)
                 assembly.add_contents(settled, "query")
             for copy in copies.get(downstream, ()):
                 assembly.add_copy(copy)

@@ -13,17 +13,17 @@ TABLES = ("a", "b", "c")
 DAYS = 3
 
 
-def statement(chance: random.Random) -> str:
-    table, source, kind = chance.choice(TABLES), chance.choice((*TABLES, "x", "y")), chance.random()
-    if kind < 0.5:
-        return f"INSERT INTO public.{table} (id) SELECT q.id FROM public.{source} q"
+def statements(chance: random.Random) -> list[str]:
+    """What happens to a table at a time. None is gone for good: what read it would be seen through at once only."""
+    table = chance.choice(TABLES)
+    source = chance.choice([one for one in (*TABLES, "x", "y") if one != table])
+    filled = f"SELECT q.id FROM public.{source} q"
+    kind = chance.random()
     if kind < 0.6:
-        return f"TRUNCATE public.{table}"
-    if kind < 0.7:
-        return f"DELETE FROM public.{table}"
-    if kind < 0.85:
-        return f"CREATE TABLE public.{table} AS SELECT q.id FROM public.{source} q"
-    return f"DROP TABLE public.{table}"
+        return [f"INSERT INTO public.{table} (id) {filled}"]
+    if kind < 0.8:
+        return [f"{chance.choice(('TRUNCATE', 'DELETE FROM'))} public.{table}"]
+    return [f"DROP TABLE public.{table}", f"CREATE TABLE public.{table} AS {filled}"]
 
 
 def upstreams(service: MetadataService) -> dict[str, set[str]]:
@@ -37,14 +37,14 @@ def upstreams(service: MetadataService) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("incremental", [True, False])
-@pytest.mark.parametrize("seed", [5, 7, 16, 19])
+@pytest.mark.parametrize("seed", range(5))
 def test_day_by_day_is_as_all_at_once(tmp_path: Path, seed: int, incremental: bool) -> None:
     chance = random.Random(seed)
-    days = [[statement(chance) for _ in range(chance.randint(1, 4))] for _ in range(DAYS)]
+    days = [[text for _ in range(chance.randint(1, 4)) for text in statements(chance)] for _ in range(DAYS)]
     with metadata_service() as by_day, metadata_service() as at_once:
         memory = {"path": str(tmp_path / "edges.gz")}
         runs = Days(by_day, tmp_path, memory, incremental_lineage=incremental)
-        for day, statements in enumerate(days):
-            runs.run(day, *statements).raise_from_status()
-        Days(at_once, tmp_path, None).run(0, *(text for statements in days for text in statements)).raise_from_status()
+        for day, texts in enumerate(days):
+            runs.run(day, *texts).raise_from_status()
+        Days(at_once, tmp_path, None).run(0, *(text for texts in days for text in texts)).raise_from_status()
         assert upstreams(by_day) == upstreams(at_once), days
