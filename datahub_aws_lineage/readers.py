@@ -118,6 +118,11 @@ class Readers:
             table_allowed=self._config.table_pattern.allowed,
         )
 
+    @property
+    def may_share(self) -> bool:
+        """Whether one warehouse of the recipe may use a datashare of another."""
+        return sum(one.reads_catalog for one in self._config.redshift) > 1
+
     def redshift(self, warehouse: RedshiftConfig) -> RedshiftCatalogReader | None:
         target = data_api_target(warehouse)
         if target is None or not warehouse.include_catalog:
@@ -149,6 +154,8 @@ class Readers:
                 _exhaust(catalog.read_tables())
             if isinstance(catalog, RedshiftCatalogReader):
                 _exhaust(catalog.read_external_schemas())
+                _exhaust(catalog.read_shares() if self.may_share else ())
+                catalog.sees_everything()
         self.athena.in_turn = True
         executing: dict[str, None] = {}
         for history in self.histories():

@@ -121,10 +121,14 @@ class Run:
             if reader is not None:
                 for schema in reader.read_external_schemas():
                     self._history.add_external_schema(schema, warehouse.name)
-                if sum(one.reads_catalog for one in self._config.redshift) > 1:  # one may be the producer of another
-                    for share in reader.read_shares():
-                        self._index.add_share(share, warehouse.name)
+                self._add_shares(reader, warehouse)
                 yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
+
+    def _add_shares(self, reader: RedshiftCatalogReader, warehouse: RedshiftConfig) -> None:
+        if self._readers.may_share:
+            with self._added_part(f"Redshift {warehouse.name}: datashares"):
+                for share in reader.read_shares():
+                    self._index.add_share(share, warehouse.name)
 
     def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
         """Containers and datasets of one catalog, which are put into the index on the way."""

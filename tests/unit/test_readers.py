@@ -48,3 +48,19 @@ def test_the_databases_of_a_warehouse(settings: dict[str, Any], databases: list[
     assert source.times_asked(redshift_sql.LOCAL_DATABASES) == int("all_databases" in settings)
     assert {database for text, database, _ in source.asked if text == redshift_sql.HISTORY} == {databases[0]}
     assert not notes.failures
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_a_recording_has_what_a_run_asks_of_the_catalogs(several: bool) -> None:
+    """Whose datashares they are matters where one warehouse of the recipe may use those of another."""
+    settings = config().model_dump(exclude_unset=True)
+    settings["glue"] = {"enabled": False}
+    if several:
+        settings["redshift"].append({"name": "other", "work_group": "other"})
+    given = AwsLineageConfig.model_validate(settings)
+    source, notes = Warehouse(ANSWERS), Notes()
+    Readers(given, source.clients(), notes, given.window).read_all()
+    warehouses = len(given.redshift)
+    assert source.times_asked(redshift_sql.VISIBILITY) == warehouses
+    assert source.times_asked(redshift_sql.OUTBOUND_DATASHARES) == (warehouses if several else 0)
+    assert not notes.failures
