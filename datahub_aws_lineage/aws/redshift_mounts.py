@@ -21,8 +21,8 @@ _KINDS: dict[int, ExternalSchemaKind] = {
     5: "redshift",  # a database made from another warehouse's datashare, under its local name
     6: "system",
     8: "mysql",
-    9: "streaming",
-    10: "streaming",
+    9: "kinesis",
+    10: "kafka",  # Amazon MSK, or any other Kafka
 }
 _KEPT_OPTIONS = frozenset({"CATALOG_ID", "PORT", "REGION", "SCHEMA", "URI"})
 """What tells which source it is. Roles and secrets are left behind."""

@@ -326,7 +326,7 @@ class CatalogIndex:
                 if namespace in self._namespaces:
                     return InWarehouse(self._namespaces[namespace], table)
                 return InWarehouse(warehouse, table, namespace)
-            case "hive" | "postgres" | "mysql" | "streaming" | "system" | "other":
+            case "hive" | "postgres" | "mysql" | "kinesis" | "kafka" | "system" | "other":
                 label = f"{name.catalog}.{name.database}"
                 return BehindExternalSchema(schema.kind, label, source, schema.source_schema, name.table)
             case _:

@@ -446,5 +446,6 @@ class History:
 
 
 def _external_schema(effect: CreateExternalSchema) -> ExternalSchema:
-    kind = cast("ExternalSchemaKind", effect.kind) if effect.kind in get_args(ExternalSchemaKind) else "other"
+    written = "kafka" if effect.kind == "msk" else effect.kind  # FROM MSK | KAFKA
+    kind = cast("ExternalSchemaKind", written) if written in get_args(ExternalSchemaKind) else "other"
     return ExternalSchema(effect.database, effect.schema, kind, effect.source_database)

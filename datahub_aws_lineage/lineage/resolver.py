@@ -226,9 +226,11 @@ class Resolver:
 
 def _parts_of(kind: ExternalSchemaKind, home: BehindExternalSchema) -> tuple[str, ...] | None:
     """The name that DataHub's source of the other system gives a table; None where it has none."""
-    if home.database is None:
-        return None
     match kind:
+        case "kinesis" | "kafka":  # a stream, or a topic
+            return (home.table,)
+        case _ if home.database is None:
+            return None
         case "postgres":
             return home.database, home.schema or "public", home.table
         case "mysql" | "hive":

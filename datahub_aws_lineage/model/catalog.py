@@ -96,7 +96,7 @@ class Table:
 
 
 ExternalSchemaKind: TypeAlias = Literal[
-    "data_catalog", "hive", "postgres", "mysql", "redshift", "datashare", "streaming", "system", "other"
+    "data_catalog", "hive", "postgres", "mysql", "redshift", "datashare", "kinesis", "kafka", "system", "other"
 ]
 
 

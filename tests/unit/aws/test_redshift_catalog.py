@@ -318,8 +318,8 @@ def external(kind: int, database: str | None, options: str | None) -> ExternalSc
         (6, "system"),
         (7, "other"),
         (8, "mysql"),
-        (9, "streaming"),
-        (10, "streaming"),
+        (9, "kinesis"),
+        (10, "kafka"),
     ],
 )
 def test_kinds_of_external_schemas(kind: int, name: str) -> None:

@@ -147,9 +147,9 @@ class TestExternalSchemas:
         for gone in (drop("dev.spec.tmp"), drop("awsdatacatalog.sales.tmp")):
             assert self.story(complete=False).run(*made, gone).edges == {"redshift:dev.public.t": {"glue:sales.orders"}}
 
-    def test_a_stream_is_told_and_no_dataset(self) -> None:
+    def test_what_is_of_an_unknown_system_is_told_and_no_dataset(self) -> None:
         story = self.story()
-        story.history.add_external_schema(ExternalSchema("dev", "stream", "streaming", None))
+        story.history.add_external_schema(ExternalSchema("dev", "stream", "other", None))
         story.run(
             insert("dev.public.t", {"x": "dev.stream.clicks:payload"}), insert("dev.stream.clicks", reads=[ORDERS])
         )

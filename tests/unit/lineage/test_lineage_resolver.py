@@ -184,9 +184,14 @@ class TestRedshift:
         resolver = Resolver(index, Naming(external_instances={"dev.fed": "Crm-1"}))
         assert resolved(resolver, "dev.fed.t", "redshift", "wg").dataset == expected
 
-    @pytest.mark.parametrize("kind", ["streaming", "other"])
-    def test_a_stream_has_no_dataset(self, index: CatalogIndex, kind: ExternalSchemaKind) -> None:
+    @pytest.mark.parametrize("kind", ["kinesis", "kafka"])
+    def test_a_stream_is_that_of_its_platform(self, index: CatalogIndex, kind: ExternalSchemaKind) -> None:
         index.add_external_schema(external("stream", kind, None), "wg")
+        resolver = Resolver(index, Naming(external_instances={"dev.stream": "msk-1"}))
+        assert resolved(resolver, "dev.stream.clicks", "redshift", "wg").dataset == Dataset(kind, "clicks", "msk-1")
+
+    def test_a_schema_of_another_kind_has_no_dataset(self, index: CatalogIndex) -> None:
+        index.add_external_schema(external("stream", "other", None), "wg")
         found = Resolver(index).resolve(TableName("dev", "stream", "t"), "redshift", "wg")
         assert found == Unknown("external_schema", "dev.stream.t")
 
