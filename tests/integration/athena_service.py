@@ -267,7 +267,7 @@ class AthenaService:
         """The URL of a server of this account."""
         handler = type("Handler", (_Handler,), {"account": self})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        thread = Thread(target=server.serve_forever, daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -96,7 +96,7 @@ def metadata_service() -> Iterator[MetadataService]:
     service = MetadataService()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(service))
     service.url = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield service

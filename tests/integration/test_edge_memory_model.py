@@ -36,8 +36,7 @@ def upstreams(service: MetadataService) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("incremental", [True, False])
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("seed", "incremental"), [(0, True), (1, False), (2, True), (3, False)])
 def test_day_by_day_is_as_all_at_once(tmp_path: Path, seed: int, incremental: bool) -> None:
     chance = random.Random(seed)
     days = [[text for _ in range(chance.randint(1, 4)) for text in statements(chance)] for _ in range(DAYS)]
