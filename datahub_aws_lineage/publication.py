@@ -190,11 +190,8 @@ class Publication:
             warehouse = warehouses[lineage.warehouse or ""]
             reads = tuple(filter(self._is_accepted, lineage.reads))
             accepted = replace(lineage, reads=reads, writes=tuple(self._accepted(lineage.writes)))
-            yield from jobs.work_units(
-                accepted,
-                warehouse.platform_instance,
-                has_containers=warehouse.reads_schemas_of(lineage.procedure.database),
-            )
+            has_containers = warehouse.reads_schemas_of(lineage.procedure.database)
+            yield from mentioned(jobs.proposals(accepted, warehouse.platform_instance, has_containers=has_containers))
 
     def _tells_usage_of(self, dataset: Dataset, history: History) -> bool:
         """Tables of this account's own engines: how others are used, their own sources know better."""
