@@ -24,6 +24,7 @@ setup(
         "acryl-datahub[datahub-rest,sql-parser]>=1.7.0",
         "boto3>=1.34",
         "pydantic>=2",
+        "sqlparse>=0.5,<1",  # DataHub's usage aspects import it, which only the extras of its SQL sources bring
     ],
     extras_require={
         "dev": [
