@@ -18,6 +18,7 @@ from datahub_aws_lineage.lineage.homes import (
     Mounted,
 )
 from datahub_aws_lineage.lineage.locations import LocationIndex, location_name
+from datahub_aws_lineage.lineage.sites import Sites
 from datahub_aws_lineage.model.catalog import (
     Column,
     Database,
@@ -52,6 +53,7 @@ class CataloguedTable:
     link: LinkTarget | None
     location: str | None
     catalog_id: str | None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +86,31 @@ def _everything(_: TableName) -> bool:
 class CatalogIndex:
     """Tables of the Data Catalog and of each warehouse. Order of adding does not matter.
 
-    `warehouse` is the label that the recipe gives a warehouse; None where there is only one.
+    `warehouse` is the label that the recipe gives a warehouse; None where there is only one. For what is of Athena or
+    Glue it is that of the site (`sites`), None where the recipe reads one account in one region.
 
-    `data_catalogs` gives the further catalogs of Athena. It is asked once, when a statement first names one that is not
-    in `mapped`, whose names the recipe explains: most accounts have none, and need no permission to list them.
+    `data_catalogs` gives the further catalogs of Athena. A site is asked once, when a statement first names one that is
+    not in `mapped`, whose names the recipe explains: most accounts have none, and need no permission to list them.
     """
 
     def __init__(
         self,
-        data_catalogs: Callable[[], Iterable[DataCatalog]] = lambda: (),
+        data_catalogs: Callable[[str | None], Iterable[DataCatalog]] = lambda _: (),
         mapped: Container[str] = (),
     ) -> None:
+        self.sites = Sites()
         self.locations = LocationIndex()
         self._in_files: dict[str, tuple[Column, ...] | None] = {}
         """Columns of the files at a catalogued location, in their order; None where tables there disagree."""
-        self._data_catalog: dict[tuple[str | None, TableName], CataloguedTable] = {}
+        self._data_catalog: dict[tuple[str | None, str | None, TableName], CataloguedTable] = {}
         self._warehouses: dict[tuple[str | None, TableName], CataloguedTable] = {}
-        self._database_links: dict[tuple[str, str], LinkTarget] = {}
+        self._database_links: dict[tuple[str | None, str, str], LinkTarget] = {}
         self._external: dict[tuple[str | None, str, str | None], ExternalSchema] = {}
         self._namespaces: dict[str, str | None] = {}
         self._shared_databases: dict[tuple[str, str], str] = {}
         self._list_data_catalogs = data_catalogs
         self._mapped = mapped
-        self._data_catalogs: dict[str, tuple[str, str | None]] | None = None
+        self._data_catalogs: dict[str | None, Mapping[str, tuple[str, str | None]]] = {}
         self._schemas: set[tuple[str | None, str, str]] = set()
         self._extents: dict[tuple[str | None, str, str | None], _Extent] = {}
         self._finds: dict[tuple[TableName, Dialect, str | None], Found] = {}
@@ -121,21 +125,24 @@ class CatalogIndex:
         if database.platform == "redshift":
             self._schemas.add((warehouse, database.catalog.lower(), database.name.lower()))
         elif database.link is not None:
-            self._database_links[database.catalog.lower(), database.name.lower()] = database.link
+            self._database_links[warehouse, database.catalog.lower(), database.name.lower()] = database.link
+        elif database.catalog_id is not None:
+            self.sites.learn_account(warehouse, database.catalog_id)
 
     def add_table(self, table: Table, warehouse: str | None = None) -> None:
         self._changed()
         name = _lower(table.name)
         location = None if table.is_view else table.location
-        known = CataloguedTable(name, table.columns, table.link, location, table.catalog_id)
+        site = None if table.platform == "redshift" else warehouse
+        known = CataloguedTable(name, table.columns, table.link, location, table.catalog_id, site)
         if table.platform == "redshift":
             self._warehouses[warehouse, name] = known
             self._schemas.add((warehouse, name.catalog, name.database))
             return
-        self._data_catalog[table.catalog_id, name] = known
-        first = self._data_catalog.setdefault((None, name), known)
+        self._data_catalog[site, table.catalog_id, name] = known
+        first = self._data_catalog.setdefault((site, None, name), known)
         if (table.catalog_id or "") <= (first.catalog_id or ""):
-            self._data_catalog[None, name] = known
+            self._data_catalog[site, None, name] = known
         if location is not None and table.link is None:
             self._add_location(location, table.columns)
 
@@ -256,7 +263,7 @@ class CatalogIndex:
 
     def data_catalog_tables(self) -> Iterator[CataloguedTable]:
         """Each table of every Data Catalog once."""
-        for (catalog_id, _), table in self._data_catalog.items():
+        for (_, catalog_id, _), table in self._data_catalog.items():
             if catalog_id == table.catalog_id:
                 yield table
 
@@ -271,32 +278,34 @@ class CatalogIndex:
             return self._home_on_redshift(name, warehouse, _LONGEST_CHAIN)
         if name.database in _SYSTEM_SCHEMAS:
             return InSystem(name)
+        site = warehouse
         if name.catalog == DATA_CATALOG or name.catalog.startswith(f"{S3_TABLES}/"):
-            return self._home_in_data_catalog(name)
-        registered = None if name.catalog in self._mapped else self._registered().get(name.catalog)
+            return self._home_in_data_catalog(name, site)
+        registered = None if name.catalog in self._mapped else self._registered(site).get(name.catalog)
         if registered is None:
-            return InFederatedCatalog(name)
+            return InFederatedCatalog(name, site)
         catalog, catalog_id = registered
-        return self._home_in_data_catalog(TableName(catalog, name.database, name.table), catalog_id)
+        return self._home_in_data_catalog(TableName(catalog, name.database, name.table), site, catalog_id)
 
-    def _registered(self) -> Mapping[str, tuple[str, str | None]]:
+    def _registered(self, site: str | None) -> Mapping[str, tuple[str, str | None]]:
         """Other names under which Athena knows a Data Catalog: another account's, or an S3 Tables bucket."""
-        if self._data_catalogs is None:
-            self._data_catalogs = {
+        if site not in self._data_catalogs:
+            self._data_catalogs[site] = {
                 catalog.name: _catalog_and_account(catalog.catalog_id)
-                for catalog in self._list_data_catalogs()
+                for catalog in self._list_data_catalogs(site)
                 if catalog.catalog_id is not None
             }
-        return self._data_catalogs
+        return self._data_catalogs[site]
 
     def _home_on_redshift(self, name: TableName, warehouse: str | None, chain: int) -> Home:
         if name.database in _SYSTEM_SCHEMAS:
             return InSystem(name)
+        site = self.sites.of_warehouse(warehouse)
         if name.catalog == DATA_CATALOG:
-            return self._home_in_data_catalog(name)
+            return self._home_in_data_catalog(name, site)
         if name.catalog.endswith(f"@{S3_TABLES}"):
             bucket = name.catalog.removesuffix(f"@{S3_TABLES}")
-            return self._home_in_data_catalog(TableName(f"{S3_TABLES}/{bucket}", name.database, name.table))
+            return self._home_in_data_catalog(TableName(f"{S3_TABLES}/{bucket}", name.database, name.table), site)
         schema = self._external.get((warehouse, name.catalog, name.database))
         schema = schema or self._external.get((warehouse, name.catalog, None))
         if schema is None or chain == 0:
@@ -310,7 +319,8 @@ class CatalogIndex:
                 if source is None:
                     return InWarehouse(warehouse, name)
                 catalog, catalog_id = _catalog_of(schema)
-                inner = self._home_in_data_catalog(TableName(catalog, source, name.table), catalog_id)
+                behind, site = TableName(catalog, source, name.table), self.sites.of_warehouse(warehouse)
+                inner = self._home_in_data_catalog(behind, site, catalog_id, _option(schema, "region"))
                 return Mounted(InWarehouse(warehouse, name), inner)
             case "redshift":
                 table = TableName(source or name.catalog, (schema.source_schema or "public").lower(), name.table)
@@ -332,27 +342,31 @@ class CatalogIndex:
             case _:
                 assert_never(schema.kind)
 
-    def _home_in_data_catalog(self, name: TableName, catalog_id: str | None = None) -> InDataCatalog:
+    def _home_in_data_catalog(
+        self, name: TableName, site: str | None, catalog_id: str | None = None, region: str | None = None
+    ) -> InDataCatalog:
         """Follows links to the owner's table; a metadata table is the table that it tells about."""
-        first_link: TableName | None = None
+        first_link, link_site = None, site
         for _ in range(_LONGEST_CHAIN):
-            if (catalog_id, name) not in self._data_catalog:
+            site = self.sites.owner(site, catalog_id, region)
+            if (site, catalog_id, name) not in self._data_catalog:
                 name = _without_metadata_suffix(name)
-            table = self._data_catalog.get((catalog_id, name))
-            link = table.link if table else self._database_links.get((name.catalog, name.database))
+            table = self._data_catalog.get((site, catalog_id, name))
+            link = table.link if table else self._database_links.get((site, name.catalog, name.database))
             if link is None:
-                return InDataCatalog(name, table.catalog_id if table else catalog_id, first_link)
-            first_link = first_link or (name if table else None)
+                return InDataCatalog(name, table.catalog_id if table else catalog_id, first_link, site, link_site)
+            if first_link is None and table is not None:
+                first_link, link_site = name, site
             name = TableName(name.catalog, link.database.lower(), (link.table or name.table).lower())
-            catalog_id = link.catalog_id
-        return InDataCatalog(name, catalog_id, first_link)
+            catalog_id, region = link.catalog_id, link.region
+        return InDataCatalog(name, catalog_id, first_link, site, link_site)
 
     def _found_in_data_catalog(self, home: InDataCatalog) -> Found:
         """A link is proof enough of its target, whose own catalog may be another account's."""
-        known = self._data_catalog.get((home.catalog_id, home.name))
+        known = self._data_catalog.get((home.site, home.catalog_id, home.name))
         if known is None and home.link is not None:
-            known = self._data_catalog.get((None, home.link))
-        return _found(home, known, self._extent(None, home.name, home.catalog_id))
+            known = self._data_catalog.get((home.link_site, None, home.link))
+        return _found(home, known, self._extent(home.site, home.name, home.catalog_id))
 
     def _extent(self, warehouse: str | None, name: TableName, catalog_id: str | None) -> _Extent | None:
         extent = self._extents.get((warehouse, name.catalog, catalog_id))
@@ -387,9 +401,11 @@ def _without_metadata_suffix(name: TableName) -> TableName:
 
 def _catalog_of(schema: ExternalSchema) -> tuple[str, str | None]:
     """The catalog and account of an external schema: `CATALOG_ID '123456789012'`, or `'…:s3tablescatalog/bucket'`."""
-    return _catalog_and_account(
-        next((value for key, value in schema.options.items() if key.lower() == "catalog_id"), "")
-    )
+    return _catalog_and_account(_option(schema, "catalog_id") or "")
+
+
+def _option(schema: ExternalSchema, name: str) -> str | None:
+    return next((value for key, value in schema.options.items() if key.lower() == name), None)
 
 
 def _catalog_and_account(catalog_id: str) -> tuple[str, str | None]:

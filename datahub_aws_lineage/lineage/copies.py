@@ -35,7 +35,8 @@ def copies_in_catalogs(resolver: Resolver, named: Iterable[Resolved], *, storage
     for table in resolver.index.data_catalog_tables():
         copy = _link(resolver, table) if table.link else _location(resolver, table) if storage else None
         if copy is not None:
-            copies.setdefault(resolver.data_catalog_dataset(table.name, table.catalog_id), []).append(copy)
+            dataset = resolver.data_catalog_dataset(table.name, table.catalog_id, table.site)
+            copies.setdefault(dataset, []).append(copy)
     mounted = {resolved.dataset: resolved for resolved in (*_listed_by_warehouses(resolver), *named) if resolved.source}
     for dataset, resolved in mounted.items():
         if resolved.source is not None:
@@ -45,7 +46,7 @@ def copies_in_catalogs(resolver: Resolver, named: Iterable[Resolved], *, storage
 
 
 def _link(resolver: Resolver, table: CataloguedTable) -> Copy | None:
-    target = resolver.resolve(table.name, "athena")
+    target = resolver.resolve(table.name, "athena", table.site)
     if not isinstance(target, Resolved):
         return None
     return Copy(target.dataset, "link", table.columns or target.columns or ())

@@ -57,8 +57,8 @@ class History:
     the warehouses `procedures_of` did is gathered. `manifests` reads the manifests of COPY, by warehouse.
     `columns_elsewhere` is asked for the columns of tables that no catalog lists and no statement made.
 
-    `warehouse` is the label under which a Redshift record's warehouse was added to the index; None for Athena, and
-    where there is one warehouse only.
+    `warehouse` is the label under which a Redshift record's warehouse was added to the index, for Athena the site's;
+    None where there is only one.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class History:
         self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage, procedures_of=procedures_of)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
-        self._prepared: dict[str, dict[str, str]] = {}
+        self._prepared: dict[tuple[str | None, str], dict[str, str]] = {}
         """Athena's prepared statements, by work group and name."""
-        self._saved: dict[str, list[PreparedStatement]] = {}
+        self._saved: dict[tuple[str | None, str], list[PreparedStatement]] = {}
         self._views: dict[Dataset, Contents] = {}
         self._noted: set[str] = set()
         self._filled_from_before: set[Dataset] = set()
@@ -103,9 +103,9 @@ class History:
     def add_external_schema(self, schema: ExternalSchema, warehouse: str | None = None) -> None:
         self._index.add_external_schema(schema, warehouse)
 
-    def add_prepared(self, statement: PreparedStatement) -> None:
+    def add_prepared(self, statement: PreparedStatement, site: str | None = None) -> None:
         """A prepared statement as its work group keeps it: what EXECUTE ran since it was last changed."""
-        self._saved.setdefault(statement.work_group, []).append(statement)
+        self._saved.setdefault((site, statement.work_group), []).append(statement)
 
     def apply_view(self, table: Table, statements: Sequence[Statement], warehouse: str | None = None) -> None:
         """Takes the definition of a view: it says more than any CREATE VIEW of the history, and replaces it."""
@@ -134,8 +134,8 @@ class History:
         def has_schema(schema: str) -> bool:
             return self._index.has_schema(warehouse, database, schema)
 
-        prepared = self._prepared_for(record, state)
-        saved = self._saved_for(record)
+        prepared = self._prepared_for(record, state, warehouse)
+        saved = self._saved_for(record, warehouse)
         return Session(record, warehouse, state, {**saved, **prepared} if saved else prepared, columns_of, has_schema)
 
     def apply(self, record: QueryRecord, statements: Sequence[Statement], warehouse: str | None = None) -> None:
@@ -227,14 +227,14 @@ class History:
         assembly.add_contents(settlement.settle(edges), "query")
         return assembly.build() or DatasetLineage(dataset, (), ())
 
-    def _prepared_for(self, record: QueryRecord, state: SessionState) -> dict[str, str]:
+    def _prepared_for(self, record: QueryRecord, state: SessionState, site: str | None) -> dict[str, str]:
         """Redshift keeps prepared statements with the session, Athena with the work group (SQL PREPARE)."""
         if record.session is not None or record.work_group is None:
             return state.prepared
-        return self._prepared.setdefault(record.work_group, {})
+        return self._prepared.setdefault((site, record.work_group), {})
 
-    def _saved_for(self, record: QueryRecord) -> dict[str, str]:
-        saved = self._saved.get(record.work_group, ()) if record.work_group is not None else ()
+    def _saved_for(self, record: QueryRecord, site: str | None) -> dict[str, str]:
+        saved = self._saved.get((site, record.work_group), ()) if record.work_group is not None else ()
         return {one.name.lower(): one.text for one in saved if one.modified_at <= record.started_at}
 
     # ---- sessions and transactions ------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class History:
             elif isinstance(effect, Call):
                 state.calls.begin(effect.procedure, record, within_transaction=state.transaction is not None)
             elif isinstance(effect, Prepare) and record.session is None:
-                prepare(self._prepared_for(record, state), effect.name, effect.text)
+                prepare(self._prepared_for(record, state, warehouse), effect.name, effect.text)
         if statement.kind == "transaction":
             return
         state.learn(statement, lambda table: self._columns(table, step.context.dialect, warehouse))

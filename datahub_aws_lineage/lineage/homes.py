@@ -16,12 +16,15 @@ S3_TABLES = "s3tablescatalog"
 class InDataCatalog:
     """A table of a Glue Data Catalog (S3 Tables included), links followed to their end.
 
-    `catalog_id` is the owner's account where a link or the catalog says it; `link` the first link on the way.
+    `catalog_id` is the owner's account where a link or the catalog says it, `site` the part of the recipe that reads
+    it. `link` is the first link on the way, `link_site` where it lies.
     """
 
     name: TableName
     catalog_id: str | None = None
     link: TableName | None = None
+    site: str | None = None
+    link_site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,10 @@ class Mounted:
 
 @dataclass(frozen=True, slots=True)
 class InFederatedCatalog:
-    """A table behind an Athena connector; `name.catalog` is Athena's name of the catalog."""
+    """A table behind an Athena connector; `name.catalog` is the name of the catalog in Athena of `site`."""
 
     name: TableName
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ class Naming:
     """The recipe's part in names: platform instances, kept as given, and what lies behind connectors.
 
     `data_catalog_platform` is `glue`, or `athena` where DataHub's source of that name describes the tables.
-    `glue_instance` is the instance of the Data Catalog, `glue_instances` those of other owners by account id.
+    `glue_instance` is the instance of the Data Catalog, `site_instances` those of the sites of a recipe of several,
+    `glue_instances` those of other owners by account id.
     `redshift_instances` go by the warehouse's label, `namespace_instances` by a datashare producer's namespace id.
     `athena_catalogs` gives platform, instance and database of a further Athena catalog. `external_instances` gives the
     instance of a federated external schema by `database.schema` as Redshift calls it.
@@ -92,6 +93,7 @@ class Naming:
     data_catalog_platform: Platform = "glue"
     glue_instance: str | None = None
     glue_instances: Mapping[str, str | None] = field(default_factory=dict)
+    site_instances: Mapping[str | None, str | None] = field(default_factory=dict)
     redshift_instances: Mapping[str | None, str | None] = field(default_factory=dict)
     namespace_instances: Mapping[str, str | None] = field(default_factory=dict)
     athena_catalogs: Mapping[str, tuple[Platform, str | None, str | None]] = field(default_factory=dict)
@@ -128,14 +130,14 @@ class Resolver:
             case _:
                 assert_never(table)
 
-    def data_catalog_dataset(self, name: TableName, catalog_id: str | None) -> Dataset:
+    def data_catalog_dataset(self, name: TableName, catalog_id: str | None, site: str | None = None) -> Dataset:
         """The dataset of a table of a Data Catalog under its own name: links are not followed."""
         table = f"{name.database}.{name.table}"
         if name.catalog.startswith(f"{S3_TABLES}/"):
             return Dataset(self._naming.s3_tables_platform, table, name.catalog)
         if name.catalog != DATA_CATALOG:
             table = f"{name.catalog}.{table}"
-        return Dataset(self._naming.data_catalog_platform, table, self._glue_instance(catalog_id))
+        return Dataset(self._naming.data_catalog_platform, table, self._glue_instance(catalog_id, site))
 
     def location_dataset(self, uri: str) -> Dataset | None:
         """The dataset of a catalogued location, as it stands in the catalog."""
@@ -147,7 +149,7 @@ class Resolver:
 
     def default_instance(self, dialect: Dialect, warehouse: str | None) -> str | None:
         """The platform instance of what statements name without a catalog of their own."""
-        return self.redshift_instance(warehouse) if dialect == "redshift" else self._naming.glue_instance
+        return self.redshift_instance(warehouse) if dialect == "redshift" else self._glue_instance(None, warehouse)
 
     def _remembered(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
         if self._tables_at != self.index.changes or len(self._tables) >= _MOST_TABLES:
@@ -181,7 +183,7 @@ class Resolver:
                 assert_never(home)
 
     def _in_data_catalog(self, home: InDataCatalog, found: Found) -> Resolved:
-        return self._resolved(self.data_catalog_dataset(home.name, home.catalog_id), found)
+        return self._resolved(self.data_catalog_dataset(home.name, home.catalog_id, home.site), found)
 
     def _in_warehouse(self, home: InWarehouse) -> Dataset:
         instance = self.redshift_instance(home.warehouse)
@@ -192,7 +194,7 @@ class Resolver:
     def _behind_connector(self, home: InFederatedCatalog) -> Dataset:
         target = self._athena_catalogs.get(home.name.catalog)
         if target is None:
-            return Dataset("athena", str(home.name))
+            return Dataset("athena", str(home.name), self._naming.site_instances.get(home.site))
         platform, instance, database = target
         parts = (database, home.name.database, home.name.table)
         return Dataset(platform, ".".join(filter(None, parts)), instance)
@@ -209,8 +211,8 @@ class Resolver:
         columns, all_visible = found.columns, found.all_visible
         return Resolved(dataset, found.known, found.complete, columns, all_visible=all_visible, storage=storage)
 
-    def _glue_instance(self, catalog_id: str | None) -> str | None:
-        default = self._naming.glue_instance
+    def _glue_instance(self, catalog_id: str | None, site: str | None) -> str | None:
+        default = self._naming.site_instances.get(site, self._naming.glue_instance)
         return self._naming.glue_instances.get(catalog_id, default) if catalog_id else default
 
     def _location(self, location: S3Location, *, written: bool) -> Resolution:
