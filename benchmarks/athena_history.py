@@ -28,6 +28,7 @@ from datahub_aws_lineage.config import AwsLineageConfig
 from datahub_aws_lineage.emit.work_units import browse_paths
 from datahub_aws_lineage.model.catalog import Table
 from datahub_aws_lineage.run import Run
+from datahub_aws_lineage.sites import Site
 from datahub_aws_lineage.source import AwsLineageSource
 
 WORK_GROUPS = 5
@@ -118,9 +119,10 @@ def main() -> None:
     config = AwsLineageConfig.model_validate(window)
     source = AwsLineageSource(config, PipelineContext(run_id="benchmark"))
     with_paths = browse_paths(source.report, source.ctx)
-    clients = Clients(Account(workload).session())
+    session = Account(workload).session()
+    site = Site(None, config, Clients(session), lambda: session)
     start = process_time()
-    run = Run(config, source.report, clients, with_paths, None, source.checkpoints, source.memories)
+    run = Run(config, source.report, [site], with_paths, None, source.checkpoints, source.memories)
     proposals = sum(1 for _ in run.work_units())
     for problem in (*source.report.failures, *source.report.warnings):
         print(problem, file=sys.stderr)

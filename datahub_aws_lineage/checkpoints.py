@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 
@@ -85,12 +86,24 @@ class WorkGroupCheckpoints(StatefulIngestionUsecaseHandlerBase[WorkGroupsState])
             reaches_back=not self._config.window_is_given,
         )
 
-    def keep(self, read: Mapping[str, TimeWindow], earlier: Earlier, *, failed: bool) -> None:
-        """Keeps what has been read. After a run that failed, that is what was known before it."""
+    @staticmethod
+    def of_site(earlier: Earlier, site: str | None) -> Earlier:
+        """The part on the work groups of one site."""
+        if site is None:
+            return earlier
+        prefix = _named(site, "")
+        return replace(
+            earlier,
+            read={name.removeprefix(prefix): one for name, one in earlier.read.items() if name.startswith(prefix)},
+        )
+
+    def keep(self, read_at: Mapping[str | None, Mapping[str, TimeWindow]], earlier: Earlier, *, failed: bool) -> None:
+        """Keeps what has been read, by site. After a run that failed, that is what was known before it."""
         if not self.is_checkpointing_enabled():
             return
         checkpoint = self._provider.get_current_checkpoint(self.job_id)
         if checkpoint is not None:
+            read = {_named(site, name): one for site, groups in read_at.items() for name, one in groups.items()}
             windows = dict(earlier.read) if failed else {**earlier.read, **read}
             checkpoint.state.read = {
                 name: (_millis(window.start), _millis(window.end)) for name, window in sorted(windows.items())
@@ -100,6 +113,11 @@ class WorkGroupCheckpoints(StatefulIngestionUsecaseHandlerBase[WorkGroupsState])
         settings = self._config.model_dump(mode="json", exclude=_IRRELEVANT)
         text = json.dumps([__version__, settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _named(site: str | None, work_group: str) -> str:
+    """No work group has a slash in its name (Athena API reference, WorkGroup)."""
+    return work_group if site is None else f"{site}/{work_group}"
 
 
 def _millis(moment: datetime) -> int:

@@ -25,7 +25,7 @@ _RECORD = 500
 
 
 class Logged(NamedTuple):
-    """A record, and the warehouse that it ran on; None on Athena."""
+    """A record, and the warehouse that it ran on; on Athena the site, None where there is one alone."""
 
     record: QueryRecord
     warehouse: str | None = None

@@ -185,7 +185,7 @@ class Publication:
 
     def _procedures(self, history: History) -> WorkUnits:
         jobs = ProcedureJobs(self._upstreams, env=self._config.env)
-        warehouses = {warehouse.name: warehouse for warehouse in self._config.redshift}
+        warehouses = {warehouse.name: warehouse for warehouse in self._config.warehouses}
         for lineage in history.procedures():
             warehouse = warehouses[lineage.warehouse or ""]
             reads = tuple(filter(self._is_accepted, lineage.reads))
@@ -234,7 +234,7 @@ class Publication:
     def _is_known_by_lineage_alone(self, dataset: Dataset) -> bool:
         if dataset.platform == "s3":
             return self._config.include_s3_datasets
-        warehouses = [one for one in self._config.redshift if one.platform_instance == dataset.instance]
+        warehouses = [one for one in self._config.warehouses if one.platform_instance == dataset.instance]
         database = dataset.name.partition(".")[0]
         return (
             dataset.platform == "redshift"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import groupby
@@ -26,7 +26,7 @@ class QueryLogs:
     def __init__(
         self,
         config: AwsLineageConfig,
-        readers: Readers,
+        readers: Sequence[Readers],
         diagnostics: Diagnostics,
         part: Callable[[str], AbstractContextManager[None]],
     ) -> None:
@@ -34,35 +34,39 @@ class QueryLogs:
         self._readers = readers
         self._diagnostics = diagnostics
         self._part = part
-        self._executing: dict[str, None] = {}
+        self._executing: dict[str | None, dict[str, None]] = {}
 
     @property
-    def executing_work_groups(self) -> list[str]:
-        """Work groups of Athena with a statement that may be an EXECUTE; known once a record has been given."""
-        return list(self._executing)
+    def executing_work_groups(self) -> dict[str | None, list[str]]:
+        """By site, work groups of Athena with a statement that may be an EXECUTE; known once a record was given."""
+        return {site: list(work_groups) for site, work_groups in self._executing.items()}
 
     def read(self) -> Iterator[Logged]:
         return in_time_order(self._logged())
 
     def _logged(self) -> Iterator[Logged]:
-        for (joint, warehouse), histories in groupby(self._readers.histories(), lambda one: (one.joint, one.warehouse)):
-            records = self._records(histories)
+        for readers in self._readers:
+            yield from self._logged_at(readers)
+
+    def _logged_at(self, readers: Readers) -> Iterator[Logged]:
+        for (joint, warehouse), histories in groupby(readers.histories(), lambda one: (one.joint, one.warehouse)):
+            records = self._records(histories, readers.site)
             for record in each_once(records) if joint else records:
-                if self._counts(record):
+                if self._counts(record, readers):
                     if may_execute(record):
-                        self._executing[str(record.work_group)] = None
+                        self._executing.setdefault(readers.site, {})[str(record.work_group)] = None
                     text = mask_text(well_formed(record.text))
                     yield Logged(replace(record, text=text, origin=origin_of(text)), warehouse)
 
-    def _records(self, histories: Iterable[History]) -> Iterator[QueryRecord]:
+    def _records(self, histories: Iterable[History], site: str | None) -> Iterator[QueryRecord]:
         for history in histories:
-            with self._part(history.label):
+            with self._part(history.label if site is None else f"{site}: {history.label}"):
                 yield from history.open().read_queries()
 
-    def _counts(self, record: QueryRecord) -> bool:
+    def _counts(self, record: QueryRecord, readers: Readers) -> bool:
         if not record.text and record.session is None:
             if record.succeeded is not False:
-                reason: SkipReason = "outside_window" if self._readers.athena.was_read_before(record) else "hidden"
+                reason: SkipReason = "outside_window" if readers.athena.was_read_before(record) else "hidden"
                 self._diagnostics.skipped(reason, f"{record.context.dialect} query", record.query_id)
             return False
         users, texts = self._config.user_pattern, self._config.query_pattern

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ from datahub_aws_lineage.sql import analyze
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One query history: where it is read, for reports, and of which warehouse its names are (None: Athena).
+    """One query history: where it is read, for reports, and of which warehouse (of Athena: site) its names are.
     Histories that are `joint` tell of the same queries.
 
     `open` makes its reader. Raises ConfigurationError or CredentialsError where that needs AWS and cannot have it.
@@ -71,11 +71,14 @@ def open_clients(config: AwsLineageConfig) -> Clients:
     return Clients(partial(open_session, connect, expiry), **config.client_options())
 
 
-def open_window(config: AwsLineageConfig) -> TimeWindow:
-    """The recipe's window; when it gives none and replays a recording, the window that was recorded."""
-    if config.snapshot is not None and not config.window_is_given:
-        return Recording.load(config.snapshot).window or config.window
-    return config.window
+def open_window(config: AwsLineageConfig, parts: Sequence[AwsLineageConfig] = ()) -> TimeWindow:
+    """The recipe's window; when it gives none and replays recordings (those of its `parts`), all that was recorded."""
+    folders = [one.snapshot for one in parts or [config]]
+    recorded = [Recording.load(folder).window for folder in folders if folder is not None]
+    windows = [window for window in recorded if window is not None]
+    if not windows or config.window_is_given:
+        return config.window
+    return TimeWindow(min(one.start for one in windows), max(one.end for one in windows))
 
 
 def data_api_target(warehouse: RedshiftConfig) -> Target | None:
@@ -88,7 +91,10 @@ def data_api_target(warehouse: RedshiftConfig) -> Target | None:
 
 
 class Readers:
-    """The readers of one recipe over one set of clients."""
+    """The readers of one recipe, or of one site of it, over one set of clients.
+
+    `may_share`: whether one warehouse of the recipe may use a datashare of another. Default: as this recipe says.
+    """
 
     def __init__(
         self,
@@ -97,7 +103,12 @@ class Readers:
         diagnostics: Diagnostics,
         window: TimeWindow,
         earlier: Earlier | None = None,
+        *,
+        site: str | None = None,
+        may_share: bool | None = None,
     ) -> None:
+        self.site = site
+        self.may_share = sum(one.reads_catalog for one in config.redshift) > 1 if may_share is None else may_share
         self._config = config
         self._clients = clients
         self._diagnostics = diagnostics
@@ -118,18 +129,13 @@ class Readers:
             table_allowed=self._config.table_pattern.allowed,
         )
 
-    @property
-    def may_share(self) -> bool:
-        """Whether one warehouse of the recipe may use a datashare of another."""
-        return sum(one.reads_catalog for one in self._config.redshift) > 1
-
     def redshift(self, warehouse: RedshiftConfig) -> RedshiftCatalogReader | None:
         target = data_api_target(warehouse)
         if target is None or not warehouse.include_catalog:
             return None
         return RedshiftCatalogReader(
             RedshiftDataApi(self._clients, target),
-            _Labelled(self._diagnostics, warehouse.name),
+            Labelled(self._diagnostics, warehouse.name),
             self._databases(warehouse, target),
             table_allowed=self._config.table_pattern.allowed,
         )
@@ -138,11 +144,11 @@ class Readers:
         athena_logs = self.athena.history_logs
         for athena_log in athena_logs:
             name = f"Athena {athena_readers.log_name(athena_log)}"
-            yield History(name, partial(self.athena.history, athena_log), joint=len(athena_logs) > 1)
+            yield History(name, partial(self.athena.history, athena_log), self.site, joint=len(athena_logs) > 1)
         for warehouse in self._config.redshift:
             for log in warehouse.query_logs:
                 label = f"{warehouse.name}: {log_name(log)}"
-                open_log = partial(self._log_reader, log, warehouse, _Labelled(self._diagnostics, label))
+                open_log = partial(self._log_reader, log, warehouse, Labelled(self._diagnostics, label))
                 yield History(f"Redshift {label}", open_log, warehouse.name)
 
     def read_all(self) -> None:
@@ -176,7 +182,7 @@ class Readers:
         if not warehouse.all_databases:
             return given
         if warehouse.name not in self._all_databases:
-            diagnostics = _Labelled(self._diagnostics, warehouse.name)
+            diagnostics = Labelled(self._diagnostics, warehouse.name)
             found = local_databases(RedshiftDataApi(self._clients, target), diagnostics, given)
             self._all_databases[warehouse.name] = found
         return self._all_databases[warehouse.name]
@@ -234,8 +240,8 @@ def log_name(log: QueryLog) -> str:
             assert_never(log)
 
 
-class _Labelled:
-    """Diagnostics of one warehouse: its name stands before each detail."""
+class Labelled:
+    """Diagnostics of one warehouse or site: its name stands before each detail."""
 
     def __init__(self, diagnostics: Diagnostics, label: str) -> None:
         self._diagnostics = diagnostics

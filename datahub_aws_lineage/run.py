@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 
-from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
@@ -30,8 +28,9 @@ from datahub_aws_lineage.model.queries import NamedQuery, QueryRecord, SqlContex
 from datahub_aws_lineage.model.secrets import mask_member, mask_text
 from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.query_logs import QueryLogs
-from datahub_aws_lineage.readers import Readers, open_window
+from datahub_aws_lineage.readers import Labelled, Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
+from datahub_aws_lineage.sites import Site
 from datahub_aws_lineage.sql import Repeats, analyze, fingerprint
 
 
@@ -45,20 +44,23 @@ class Run:
         self,
         config: AwsLineageConfig,
         report: AwsLineageReport,
-        clients: Clients,
+        sites: Sequence[Site],
         with_browse_paths: BrowsePaths,
         stored: Stored | None,
         checkpoints: WorkGroupCheckpoints,
         memories: EdgeMemories,
     ) -> None:
         self._config, self._report, self._with_browse_paths = config, report, with_browse_paths
-        self._clients = clients
         self._diagnostics = report.diagnostics
         self._checkpoints = checkpoints
         self._earlier = checkpoints.earlier()
-        self._readers = Readers(config, clients, self._diagnostics, open_window(config), self._earlier)
+        self._sites = {site.name: site for site in sites}
+        self._readers = self._open_readers(sites)
         self._index = CatalogIndex(self._data_catalogs, config.athena.catalogs)
-        self._resolver = Resolver(self._index, _naming(config))
+        for site in sites:
+            warehouses = [warehouse.name for warehouse in site.config.redshift]
+            self._index.sites.add(site.name, site.region, site.account_id, warehouses)
+        self._resolver = Resolver(self._index, _naming(config, sites))
         self._memories, self._memory = memories, memories.open()
         self._publication = Publication(config, report, stored, self._memory)
         self._history = History(
@@ -68,37 +70,47 @@ class Run:
             storage_lineage=config.glue.include_storage_lineage,
             on_run=self._publication.add_run,
             columns_elsewhere=self._publication.stored_columns if stored is not None else None,
-            procedures_of={one.name for one in config.redshift if one.include_stored_procedures},
-            manifests=dict.fromkeys(self._readers.reads_manifests_of, self._readers.manifests.files),
+            procedures_of={one.name for one in config.warehouses if one.include_stored_procedures},
+            manifests={
+                warehouse: readers.manifests.files
+                for readers in self._readers.values()
+                for warehouse in readers.reads_manifests_of
+            },
         )
         self._repeats = Repeats()
         self._views: list[tuple[Table, str | None]] = []
 
-    @cached_property
-    def _region(self) -> str:
-        """Needed where a catalog is read."""
-        return self._clients.region
-
-    @cached_property
-    def _containers(self) -> Containers:
-        return Containers(env=self._config.env, region=self._region)
+    def _open_readers(self, sites: Sequence[Site]) -> dict[str | None, Readers]:
+        window = open_window(self._config, [site.config for site in sites])
+        may_share = sum(one.reads_catalog for one in self._config.warehouses) > 1
+        readers = {}
+        for site in sites:
+            diagnostics = self._diagnostics if site.name is None else Labelled(self._diagnostics, site.name)
+            earlier = self._checkpoints.of_site(self._earlier, site.name)
+            readers[site.name] = Readers(
+                site.config, site.clients, diagnostics, window, earlier, site=site.name, may_share=may_share
+            )
+        return readers
 
     def work_units(self) -> WorkUnits:
-        yield from self._glue()
-        for warehouse in self._config.redshift:
-            yield from self._warehouse(warehouse)
+        for site in self._sites.values():
+            yield from self._glue(site)
+            for warehouse in site.config.redshift:
+                yield from self._warehouse(site, warehouse)
         with collected_seldom():
             with self._report.new_stage("Query histories"):
                 self._read_histories()
             with self._report.new_stage("Views"):
                 for table, warehouse_name in self._views:
                     self._apply_view(table, warehouse_name)
-            with self._part("Athena named queries"):
-                for query in self._readers.athena.named_queries():
-                    self._apply_named_query(query)
+            for readers in self._readers.values():
+                with self._part(_of_site("Athena named queries", readers.site)):
+                    for query in readers.athena.named_queries():
+                        self._apply_named_query(query, readers.site)
             with self._report.new_stage("Lineage"):
                 yield from self._publication.work_units(self._history)
-        read, failed = self._readers.athena.work_groups_read, bool(self._report.failures)
+        failed = bool(self._report.failures)
+        read = {site: readers.athena.work_groups_read for site, readers in self._readers.items()}
         self._checkpoints.keep(read, self._earlier, failed=failed)
         try:
             self._memories.keep(self._memory, failed=failed)
@@ -107,63 +119,66 @@ class Run:
 
     # ---- catalogs ---------------------------------------------------------------------------------------------------
 
-    def _glue(self) -> WorkUnits:
-        with self._part("Glue Data Catalog"):
-            reader = self._readers.glue()
+    def _glue(self, site: Site) -> WorkUnits:
+        with self._part(_of_site("Glue Data Catalog", site.name)):
+            reader = self._readers[site.name].glue()
             if reader is not None:
-                yield from self._with_browse_paths(
-                    self._catalog(reader, None), self._config.glue.platform, self._config
-                )
+                units = self._catalog(reader, site.name, site.clients.region)
+                yield from self._with_browse_paths(units, self._config.glue.platform, site.config)
 
-    def _warehouse(self, warehouse: RedshiftConfig) -> WorkUnits:
-        with self._part(f"Redshift {warehouse.name}: catalog"):
-            reader = self._readers.redshift(warehouse)
+    def _warehouse(self, site: Site, warehouse: RedshiftConfig) -> WorkUnits:
+        with self._part(_of_site(f"Redshift {warehouse.name}: catalog", site.name)):
+            readers = self._readers[site.name]
+            reader = readers.redshift(warehouse)
             if reader is not None:
                 for schema in reader.read_external_schemas():
                     self._history.add_external_schema(schema, warehouse.name)
-                self._add_shares(reader, warehouse)
-                yield from self._with_browse_paths(self._catalog(reader, warehouse.name), "redshift", warehouse)
+                if readers.may_share:
+                    self._add_shares(reader, warehouse)
+                units = self._catalog(reader, warehouse.name, site.clients.region)
+                yield from self._with_browse_paths(units, "redshift", warehouse)
 
     def _add_shares(self, reader: RedshiftCatalogReader, warehouse: RedshiftConfig) -> None:
-        if self._readers.may_share:
-            with self._added_part(f"Redshift {warehouse.name}: datashares"):
-                for share in reader.read_shares():
-                    self._index.add_share(share, warehouse.name)
+        with self._added_part(f"Redshift {warehouse.name}: datashares"):
+            for share in reader.read_shares():
+                self._index.add_share(share, warehouse.name)
 
-    def _catalog(self, reader: CatalogReader, warehouse: str | None) -> WorkUnits:
+    def _catalog(self, reader: CatalogReader, warehouse: str | None, region: str) -> WorkUnits:
         """Containers and datasets of one catalog, which are put into the index on the way."""
         gaps_before = self._diagnostics.gaps
         catalogs: dict[str, str | None] = {}
+        containers = Containers(env=self._config.env, region=region)
+        of_warehouse = isinstance(reader, RedshiftCatalogReader)
         for database in reader.read_databases():
             self._index.add_database(database, warehouse)
             catalogs.setdefault(database.catalog, database.catalog_id)
             if self._config.include_catalog_metadata:
                 place = self._place(database, warehouse)
-                yield from described(self._containers.proposals(database, place.instance, platform=place.platform))
+                yield from described(containers.proposals(database, place.instance, platform=place.platform))
         for table in reader.read_tables():
-            yield from self._table(table, warehouse)
-        covers = self._glue_covers if warehouse is None else self._redshift_covers
+            yield from self._table(table, warehouse, region)
+        covers = self._redshift_covers if of_warehouse else self._glue_covers
         sees_all = isinstance(reader, RedshiftCatalogReader) and reader.sees_everything()
-        if self._diagnostics.gaps == gaps_before and (sees_all or warehouse is None):
+        if self._diagnostics.gaps == gaps_before and (sees_all or not of_warehouse):
             for catalog, catalog_id in catalogs.items():
                 self._index.mark_complete(
                     catalog, warehouse=warehouse, catalog_id=catalog_id, covers=covers, all_visible=sees_all
                 )
 
-    def _table(self, table: Table, warehouse: str | None) -> WorkUnits:
+    def _table(self, table: Table, warehouse: str | None, region: str) -> WorkUnits:
         table = _without_secrets(table)
         self._history.add_table(table, warehouse)
         if table.view is not None:
             self._views.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
         if self._publication.add_table(dataset, table, self._location(table)):
-            env, region = self._config.env, self._region
-            yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=self._diagnostics))
+            env, notes = self._config.env, self._diagnostics
+            yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=notes))
 
     def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
         if table.platform == "redshift":
             return Dataset("redshift", str(table.name), self._resolver.redshift_instance(warehouse))
-        return self._resolver.data_catalog_dataset(table.name, table.catalog_id)
+        return self._resolver.data_catalog_dataset(table.name, table.catalog_id, warehouse)
 
     def _location(self, table: Table) -> Dataset | None:
         """Where the data of a table lies, as edges name it; a view has none, and that of a link is its target's."""
@@ -190,16 +205,17 @@ class Run:
     # ---- statements -------------------------------------------------------------------------------------------------
 
     def _read_histories(self) -> None:
-        logs = QueryLogs(self._config, self._readers, self._diagnostics, self._part)
+        logs = QueryLogs(self._config, list(self._readers.values()), self._diagnostics, self._part)
         for number, (record, warehouse) in enumerate(logs.read()):
             if number == 0:
-                self._add_prepared_statements(logs.executing_work_groups)
+                for site, work_groups in logs.executing_work_groups.items():
+                    self._add_prepared_statements(site, work_groups)
             self._apply(record, warehouse)
 
-    def _add_prepared_statements(self, work_groups: list[str]) -> None:
-        with self._added_part("Athena prepared statements"):
-            for statement in self._readers.athena.prepared_statements(work_groups):
-                self._history.add_prepared(replace(statement, text=mask_text(well_formed(statement.text))))
+    def _add_prepared_statements(self, site: str | None, work_groups: list[str]) -> None:
+        with self._added_part(_of_site("Athena prepared statements", site)):
+            for statement in self._readers[site].athena.prepared_statements(work_groups):
+                self._history.add_prepared(replace(statement, text=mask_text(well_formed(statement.text))), site)
 
     def _apply(self, record: QueryRecord, warehouse: str | None) -> None:
         session = self._history.session(record, warehouse)
@@ -217,10 +233,10 @@ class Run:
             return tuple(_with_result(statement, record.result_location) for statement in statements)
         return statements
 
-    def _apply_named_query(self, query: NamedQuery) -> None:
+    def _apply_named_query(self, query: NamedQuery, site: str | None) -> None:
         query = replace(query, text=mask_text(well_formed(query.text)))
-        statements = analyze(query.text, query.context, self._index.schemas("athena"))
-        self._publication.add_named_query(query, self._history.subjects(statements, "athena"))
+        statements = analyze(query.text, query.context, self._index.schemas("athena", site))
+        self._publication.add_named_query(query, self._history.subjects(statements, "athena", site))
 
     def _apply_view(self, table: Table, warehouse: str | None) -> None:
         if table.view is None or not (table.platform == "redshift" or self._config.glue.include_views):
@@ -235,10 +251,11 @@ class Run:
         if all(isinstance(one.outcome, StatementLineage) and not one.outcome.gaps for one in statements):
             self._publication.note_understood_view(self._dataset(table, warehouse))
 
-    def _data_catalogs(self) -> Iterator[DataCatalog]:
+    def _data_catalogs(self, site: str | None) -> Iterator[DataCatalog]:
         """Asked for when a statement names a catalog that the recipe does not know."""
-        with self._added_part("Athena data catalogs"):
-            for catalog in self._readers.athena.data_catalogs():
+        readers = self._readers.get(site)
+        with self._added_part(_of_site("Athena data catalogs", site)):
+            for catalog in readers.athena.data_catalogs() if readers is not None else ():
                 if catalog.kind != "glue" and catalog.name not in self._config.athena.catalogs:
                     kind = f"{catalog.connection_type or catalog.kind} connector"
                     detail = f"{catalog.name}: a {kind}; its platform in athena.catalogs would link its tables"
@@ -264,12 +281,17 @@ class Run:
                 self._diagnostics.warning("The recording lacks a part of the account", f"{name}: {e}")
 
 
-def _naming(config: AwsLineageConfig) -> Naming:
-    warehouses = config.redshift
+def _of_site(part: str, site: str | None) -> str:
+    return part if site is None else f"{site}: {part}"
+
+
+def _naming(config: AwsLineageConfig, sites: Iterable[Site]) -> Naming:
+    warehouses = config.warehouses
     return Naming(
         data_catalog_platform=config.glue.platform,
         glue_instance=config.platform_instance,
         glue_instances=config.glue.platform_instance_map,
+        site_instances={site.name: site.config.platform_instance for site in sites if site.name is not None},
         redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
         athena_catalogs={
             name: (catalog.platform, catalog.platform_instance, catalog.database)

@@ -23,6 +23,7 @@ from datahub_aws_lineage.errors import AwsLineageError
 from datahub_aws_lineage.readers import open_clients
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.run import Run
+from datahub_aws_lineage.sites import hub_clients, open_sites
 
 
 @platform_name("AWS Lineage", id=SOURCE_TYPE)
@@ -65,7 +66,7 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
             run = Run(
                 self.config,
                 self.report,
-                open_clients(self.config),
+                open_sites(self.config, self.report.diagnostics),
                 browse_paths(self.report, self.ctx),
                 stored_in(self.ctx.graph),
                 self.checkpoints,
@@ -80,6 +81,8 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
     def test_connection(config_dict: dict[str, object]) -> TestConnectionReport:
         try:
             config = AwsLineageConfig.model_validate(config_dict)
+            if config.has_several_sites:
+                return _test_sites(config)
             clients = open_clients(config)
             identity = try_one(identity_check(clients))
             capabilities: dict[SourceCapability | str, CapabilityReport] = {
@@ -88,6 +91,20 @@ class AwsLineageSource(StatefulIngestionSourceBase, TestableSource):
         except Exception as e:  # noqa: BLE001  (a test of the connection reports whatever keeps it from working)
             return TestConnectionReport(internal_failure=True, internal_failure_reason=f"{type(e).__name__}: {e}")
         return TestConnectionReport(basic_connectivity=_capability(identity), capability_report=capabilities)
+
+
+def _test_sites(config: AwsLineageConfig) -> TestConnectionReport:
+    """The identity of `aws_config`, the list of accounts, and each site's identity and parts."""
+    report = AwsLineageReport()
+    identity = try_one(identity_check(hub_clients(config)))
+    capabilities: dict[SourceCapability | str, CapabilityReport] = {}
+    sites = open_sites(config, report.diagnostics)
+    for entry in report.failures:
+        capabilities[entry.message] = CapabilityReport(capable=False, failure_reason="; ".join(entry.context))
+    for site in sites:
+        for check in (identity_check(site.clients), *capability_checks(site.config, site.clients)):
+            capabilities[f"{site.name}: {check.name}"] = _capability(try_one(check))
+    return TestConnectionReport(basic_connectivity=_capability(identity), capability_report=capabilities)
 
 
 def _capability(finding: Finding) -> CapabilityReport:

@@ -23,6 +23,7 @@ WIRING = {"source", "run", "publication", "cli", "readers", "athena_readers", "q
     "connection_test",
     "edge_memories",
     "recorder",
+    "sites",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {

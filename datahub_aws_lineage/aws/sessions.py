@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
 
 import botocore.session
 from boto3 import Session
-from botocore.credentials import RefreshableCredentials
+from botocore.credentials import AssumeRoleCredentialFetcher, Credentials, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from datahub_aws_lineage.errors import CredentialsError
+
+__all__ = ["Session", "assumed_session", "open_session", "session_in"]
+
+T = TypeVar("T")
 
 _SAFE_TO_QUOTE = frozenset({"AccessDenied", "RegionDisabledException"})
 """Answers of STS whose text names roles and regions; that of a bad signature quotes the signed request."""
@@ -39,14 +45,47 @@ def open_session(connect: Callable[[], Session], expiry: Callable[[], datetime |
             "expiry_time": end.isoformat(),
         }
 
-    renewing = botocore.session.Session()
-    renewing._credentials = RefreshableCredentials.create_from_metadata(  # type: ignore[attr-defined]
+    credentials = RefreshableCredentials.create_from_metadata(
         metadata=renew(), refresh_using=renew, method="sts-assume-role"
     )
-    return Session(botocore_session=renewing, region_name=session.region_name)
+    return _with_credentials(credentials, session.region_name)
 
 
-def _connected(connect: Callable[[], Session]) -> Session:
+def session_in(hub: Callable[[], Session], region: str) -> Session:
+    """A session of the identity of `hub` in another region. Raises CredentialsError."""
+    return _with_credentials(hub().get_credentials(), region)
+
+
+def assumed_session(
+    hub: Callable[[], Session], region: str, role: str, external_id: str | None, client_options: Mapping[str, Any]
+) -> Session:
+    """A session of a role that the identity of `hub` assumes, by the STS of `region`; it renews itself.
+
+    Raises CredentialsError where the role cannot be assumed. Source: STS API reference, AssumeRole.
+    """
+    session = hub()
+    source = session.get_credentials()
+    if source is None:
+        raise CredentialsError("No session: AWS credentials were not found")
+    arguments = {"RoleSessionName": "datahub-aws-lineage", **({"ExternalId": external_id} if external_id else {})}
+    make_client = partial(session.client, region_name=region, **client_options)
+    fetcher = AssumeRoleCredentialFetcher(
+        lambda service, **_: make_client(service), source, role, extra_args=arguments, cache={}
+    )
+    metadata = _connected(fetcher.fetch_credentials)
+    credentials = RefreshableCredentials.create_from_metadata(
+        metadata=metadata, refresh_using=partial(_connected, fetcher.fetch_credentials), method="assume-role"
+    )
+    return _with_credentials(credentials, region)
+
+
+def _with_credentials(credentials: Credentials | None, region: str) -> Session:
+    renewing = botocore.session.Session()
+    renewing._credentials = credentials  # type: ignore[attr-defined]
+    return Session(botocore_session=renewing, region_name=region)
+
+
+def _connected(connect: Callable[[], T]) -> T:
     try:
         return connect()
     except ClientError as e:

@@ -20,6 +20,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 from typing_extensions import Self
 from yaml import YAMLError
 
+from datahub_aws_lineage.config.accounts import AccountConfig, OrganizationConfig, reject_unknown_fields
 from datahub_aws_lineage.config.athena import (
     AthenaApi,
     AthenaConfig,
@@ -46,6 +47,7 @@ from datahub_aws_lineage.model.queries import TimeWindow
 
 __all__ = [
     "SOURCE_TYPE",
+    "AccountConfig",
     "AthenaApi",
     "AthenaConfig",
     "AthenaFile",
@@ -59,6 +61,7 @@ __all__ = [
     "FileLog",
     "GlueConfig",
     "LogGroup",
+    "OrganizationConfig",
     "PublishedTables",
     "QueryLog",
     "RedshiftConfig",
@@ -173,6 +176,14 @@ class AwsLineageConfig(
     glue: GlueConfig = Field(default_factory=GlueConfig, description="The Glue Data Catalog.")
     athena: AthenaConfig = Field(default_factory=AthenaConfig, description="Athena's query history.")
     redshift: list[RedshiftConfig] = Field(default_factory=list, description="Redshift warehouses, one entry each.")
+    accounts: list[AccountConfig] = Field(
+        default_factory=list,
+        description="Accounts and regions to read together, instead of the one of `aws_config`, whose identity assumes "
+        "their roles. With `snapshot`, each is recorded in a folder of its own there: `NAME/REGION`.",
+    )
+    organization: OrganizationConfig | None = Field(
+        default=None, description="Accounts of an AWS organisation to read together, beside those of `accounts`."
+    )
 
     _window_is_given: bool = PrivateAttr(default=False)
 
@@ -196,6 +207,16 @@ class AwsLineageConfig(
         return config
 
     @property
+    def has_several_sites(self) -> bool:
+        """Whether the recipe itself lists accounts, or where they are listed."""
+        return bool(self.accounts) or self.organization is not None
+
+    @property
+    def warehouses(self) -> list[RedshiftConfig]:
+        """Of all accounts."""
+        return [*self.redshift, *(warehouse for account in self.accounts for warehouse in account.redshift)]
+
+    @property
     def usage_config(self) -> BaseUsageConfig:
         """For DataHub's own aggregator of usage."""
         return BaseUsageConfig(
@@ -207,7 +228,7 @@ class AwsLineageConfig(
 
     def tells_of(self, dialect: str, warehouse: str | None) -> AthenaConfig | RedshiftConfig:
         """The part of the recipe that says what is told of statements of Athena, or of a warehouse by its name."""
-        named = [one for one in self.redshift if one.name == warehouse] if dialect == "redshift" else []
+        named = [one for one in self.warehouses if one.name == warehouse] if dialect == "redshift" else []
         return named[0] if named else self.athena
 
     def credentials_expiry(self) -> datetime | None:
@@ -278,8 +299,28 @@ class AwsLineageConfig(
         return self
 
     @model_validator(mode="after")
+    def _sites_are_told_apart(self) -> Self:
+        if not self.has_several_sites:
+            return self
+        if self.redshift:
+            raise ValueError("redshift: with accounts or organization, give each warehouse under its account")
+        if self.glue.catalog_id is not None:
+            raise ValueError("glue.catalog_id: with accounts or organization, each account's own catalog is read")
+        reject_unknown_fields(self.platform_instance)
+        without = [account.name for account in self.accounts if not account.regions]
+        if self.organization is not None and not self.organization.regions:
+            without.append("organization")
+        if without and self.aws_config.aws_region is None:
+            raise ValueError(f"{', '.join(without)}: give regions, or aws_config.aws_region")
+        sites = [(account.name, region) for account in self.accounts for region in account.regions or [""]]
+        repeated = sorted({name for name, region in sites if sites.count((name, region)) > 1})
+        if repeated:
+            raise ValueError(f"accounts: name {', '.join(repeated)} is given more than once for the same region")
+        return self
+
+    @model_validator(mode="after")
     def _warehouse_names_are_unique(self) -> Self:
-        names = [warehouse.name for warehouse in self.redshift]
+        names = [warehouse.name for warehouse in self.warehouses]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"redshift: name {', '.join(repeated)} is given more than once")
@@ -288,7 +329,7 @@ class AwsLineageConfig(
     @model_validator(mode="after")
     def _something_to_read(self) -> Self:
         athena = self.athena.reads_history or (self.athena.enabled and self.athena.include_named_queries)
-        if not (self.glue.enabled or athena or self.redshift):
+        if not (self.glue.enabled or athena or self.warehouses):
             raise ValueError("nothing to read: glue and athena are disabled and redshift is empty")
         return self
 
