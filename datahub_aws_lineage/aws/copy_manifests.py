@@ -18,7 +18,8 @@ from datahub_aws_lineage.errors import AccessDeniedError, NotFoundError, Retriab
 from datahub_aws_lineage.model.names import S3Location
 from datahub_aws_lineage.model.ports import Diagnostics
 
-PERMISSIONS: tuple[str, ...] = ("s3:GetObject",)
+PERMISSIONS: tuple[str, ...] = ("s3:GetObject", "s3:ListBucket")
+"""Without ListBucket, S3 says of an object that is gone that it is denied (S3 API reference, GetObject)."""
 
 MAX_BYTES = 16 * 1024 * 1024
 """A manifest that is longer (some hundred thousand files) is not read."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datahub_aws_lineage.aws.calls import call, paginate
 from datahub_aws_lineage.aws.clients import Clients
 
+PERMISSIONS = ("organizations:ListAccounts",)
+
 
 @dataclass(frozen=True, slots=True)
 class OrganizationAccount:

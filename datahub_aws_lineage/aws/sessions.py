@@ -16,6 +16,9 @@ from datahub_aws_lineage.errors import CredentialsError
 
 __all__ = ["Session", "assumed_session", "open_session", "session_in"]
 
+PERMISSIONS = ("sts:AssumeRole",)
+"""Of the identity that reads several accounts."""
+
 T = TypeVar("T")
 
 _SAFE_TO_QUOTE = frozenset({"AccessDenied", "RegionDisabledException"})

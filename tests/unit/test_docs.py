@@ -26,6 +26,7 @@ from datahub_aws_lineage.aws import (
     cloudtrail_trail,
     copy_manifests,
     glue,
+    organizations,
     redshift_audit_log,
     redshift_catalog,
     redshift_data,
@@ -33,6 +34,7 @@ from datahub_aws_lineage.aws import (
     redshift_history,
     redshift_log_group,
     redshift_published,
+    sessions,
 )
 from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
 from datahub_aws_lineage.sql import dialects, relations
@@ -40,7 +42,7 @@ from datahub_aws_lineage.version import __version__
 
 ROOT = README.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.yml"))
-ENVIRONMENT = ("DATAHUB_GMS_URL", "DATAHUB_GMS_TOKEN", "ACCOUNT_NAME", "ACCOUNT_ROLE")
+ENVIRONMENT = ("DATAHUB_GMS_URL", "DATAHUB_GMS_TOKEN", "EXTERNAL_ID")
 
 # ---- recipes --------------------------------------------------------------------------------------------------------
 
@@ -55,7 +57,8 @@ def test_each_recipe_is_valid(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_there_is_a_recipe_for_each_way_of_use() -> None:
     names = {path.stem for path in RECIPES}
     assert names == {"demo", "glue_and_athena", "redshift", "whole_account", "several_accounts", "coexist"} | {
-        "athena_with_users"
+        "athena_with_users",
+        "organization",
     }
 
 
@@ -101,6 +104,7 @@ def policy() -> dict[str, Any]:
             statement("RedshiftLogin", *(redshift_data.login_permission(login) for login in LOGINS)),
             statement("RedshiftAuditLog", *redshift_audit_log.PERMISSIONS, *redshift_log_group.PERMISSIONS),
             statement("CopyManifests", *copy_manifests.PERMISSIONS),
+            statement("SeveralAccounts", *sessions.PERMISSIONS, *organizations.PERMISSIONS),
         ],
     }
 
@@ -143,6 +147,8 @@ SECTIONS = {
     "redshift[].query_logs[] type cloudwatch_logs": models.LogGroup,
     "redshift[].query_logs[] type s3_tables": models.PublishedTables,
     "redshift[].query_logs[] type file": models.FileLog,
+    "accounts[]": models.AccountConfig,
+    "organization": models.OrganizationConfig,
 }
 COMPUTED = {"start_time": "yesterday, 0:00 UTC", "end_time": "now", "aws_config": "-"}
 DATAHUBS_OWN = {
