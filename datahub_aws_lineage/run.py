@@ -9,6 +9,7 @@ from dataclasses import replace
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
+from datahub_aws_lineage.config.lineage_file import Complaint, read_lineage_file
 from datahub_aws_lineage.edge_memories import EdgeMemories
 from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
@@ -18,6 +19,7 @@ from datahub_aws_lineage.errors import AwsLineageError, SnapshotError
 from datahub_aws_lineage.garbage import collected_seldom
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
+from datahub_aws_lineage.lineage.notes import notes_of
 from datahub_aws_lineage.lineage.resolver import Naming, Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, DataCatalog, Table
@@ -79,6 +81,7 @@ class Run:
         )
         self._repeats = Repeats()
         self._views: list[tuple[Table, str | None]] = []
+        self._noted: list[tuple[Table, str | None]] = []
 
     def _open_readers(self, sites: Sequence[Site]) -> dict[str | None, Readers]:
         window = open_window(self._config, [site.config for site in sites])
@@ -97,6 +100,8 @@ class Run:
             yield from self._glue(site)
             for warehouse in site.config.redshift:
                 yield from self._warehouse(site, warehouse)
+        with self._part("Hand-written lineage"):
+            self._add_hand_written()
         with collected_seldom():
             with self._report.new_stage("Query histories"):
                 self._read_histories()
@@ -170,6 +175,8 @@ class Run:
         self._history.add_table(table, warehouse)
         if table.view is not None:
             self._views.append((table, warehouse))
+        if self._config.include_noted_lineage and any(notes_of(table)):
+            self._noted.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
         if self._publication.add_table(dataset, table, self._location(table)):
             env, notes = self._config.env, self._diagnostics
@@ -201,6 +208,16 @@ class Run:
         return config.database_pattern.allowed(name.database) and config.table_pattern.allowed(
             f"{name.database}.{name.table}"
         )
+
+    def _add_hand_written(self) -> None:
+        for table, warehouse in self._noted:
+            self._history.hand_written.add_notes(table, self._dataset(table, warehouse), warehouse)
+        if self._config.lineage_file is not None:
+            for said in read_lineage_file(self._config.lineage_file, self._config.env):
+                if isinstance(said, Complaint):
+                    self._diagnostics.warning("A part of lineage_file is left out", said.text)
+                else:
+                    self._history.hand_written.add(said)
 
     # ---- statements -------------------------------------------------------------------------------------------------
 

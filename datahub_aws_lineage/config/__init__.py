@@ -32,6 +32,7 @@ from datahub_aws_lineage.config.athena import (
     CloudTrailTrail,
 )
 from datahub_aws_lineage.config.glue import GlueConfig
+from datahub_aws_lineage.config.lineage_only import lineage_alone
 from datahub_aws_lineage.config.patterns import ALL, Pattern, reject_unused
 from datahub_aws_lineage.config.redshift import (
     AuditLog,
@@ -148,6 +149,12 @@ class AwsLineageConfig(
         description="Describe the tables and databases of the catalogs that are read: properties, schema, view text. "
         "Set to false where DataHub's `glue` and `redshift` sources describe them; lineage and queries remain.",
     )
+    lineage_only: bool = Field(
+        default=False,
+        description="Emit lineage and queries alone, and nothing that DataHub's own sources emit: short for "
+        "`include_catalog_metadata`, `include_s3_datasets`, usage statistics, operations and `include_log_tables` set to "
+        "false.",
+    )
     include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
     include_s3_datasets: bool = Field(
         default=True,
@@ -164,6 +171,17 @@ class AwsLineageConfig(
         default="full",
         description="Text of Query entities: `full`, `masked` (literals become `?`) or `none` (no Query entities). "
         "Views keep their SQL, as DataHub's own sources show it.",
+    )
+    lineage_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File of hand-written lineage to add, in the format of DataHub's `lineage-file` source; checked "
+        "against the catalogs that are read.",
+    )
+    include_noted_lineage: bool = Field(
+        default=True,
+        description="Add lineage that is noted in catalogs: the table parameter `lineage.upstream`, or "
+        "`@upstream(database.table)` in the comment of a table or column.",
     )
     report_file: str | None = Field(
         default=None,
@@ -195,6 +213,13 @@ class AwsLineageConfig(
     def window_is_given(self) -> bool:
         """Whether the recipe itself says from when or until when."""
         return self._window_is_given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lineage_alone(cls, settings: Any) -> Any:
+        if isinstance(settings, dict) and settings.get("lineage_only") is True:
+            return lineage_alone(settings)
+        return settings
 
     @model_validator(mode="wrap")
     @classmethod

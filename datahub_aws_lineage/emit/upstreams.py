@@ -151,7 +151,7 @@ def _lineage_type(origin: EdgeOrigin) -> str:
     match origin:
         case "view":
             return DatasetLineageTypeClass.VIEW
-        case "query":
+        case "query" | "manual":
             return DatasetLineageTypeClass.TRANSFORMED
         case "storage" | "link" | "external_schema":
             return DatasetLineageTypeClass.COPY
@@ -159,7 +159,14 @@ def _lineage_type(origin: EdgeOrigin) -> str:
             assert_never(origin)
 
 
-_PRECEDENCE: dict[EdgeOrigin, int] = {"link": 0, "external_schema": 0, "storage": 0, "view": 1, "query": 2}
+_PRECEDENCE: dict[EdgeOrigin, int] = {
+    "link": 0,
+    "external_schema": 0,
+    "storage": 0,
+    "view": 1,
+    "query": 2,
+    "manual": 3,
+}
 """Which edge stands for an upstream that is reached in several ways, as DataHub ranks them: COPY, VIEW, TRANSFORMED."""
 
 

@@ -13,7 +13,7 @@ from datahub_aws_lineage.model.names import Dataset
 from datahub_aws_lineage.model.nested_types import field_paths
 from datahub_aws_lineage.model.ports import Diagnostics
 
-_PRECEDENCE: tuple[EdgeOrigin, ...] = ("view", "query", "storage", "link", "external_schema")
+_PRECEDENCE: tuple[EdgeOrigin, ...] = ("view", "query", "storage", "link", "external_schema", "manual")
 """One edge an upstream: where two origins give the same one, the earlier in this row names it."""
 
 
@@ -52,6 +52,13 @@ class Assembly:
         for column in copy.columns:
             for path in field_paths(column.name, column.type):
                 self._add_column(ColumnEdge(copy.upstream, path, path, "IDENTITY", None, 1.0))
+
+    def add_written_down(self, lineage: DatasetLineage) -> None:
+        """Edges that somebody wrote by hand."""
+        for edge in lineage.edges:
+            self._add_edge(edge)
+        for column in lineage.columns:
+            self._add_column(column)
 
     def build(self) -> DatasetLineage | None:
         """None where nothing is left."""

@@ -12,6 +12,7 @@ from typing_extensions import assert_never
 from datahub_aws_lineage.lineage.assembly import Assembly
 from datahub_aws_lineage.lineage.contents import DEFINED, UNCONFIRMED, Contents, Run
 from datahub_aws_lineage.lineage.copies import Copies, copies_in_catalogs
+from datahub_aws_lineage.lineage.hand_written import HandWritten
 from datahub_aws_lineage.lineage.ledger import Ledger
 from datahub_aws_lineage.lineage.manifests import Files, without_manifests
 from datahub_aws_lineage.lineage.query_log import QueryLog, dataset_order, query_id
@@ -86,6 +87,7 @@ class History:
         self._ledger = Ledger(resolver, diagnostics, storage_lineage=storage_lineage, procedures_of=procedures_of)
         self._sessions: OrderedDict[tuple[str | None, str], SessionState] = OrderedDict()
         self._log = QueryLog()
+        self.hand_written = HandWritten(resolver, self._ledger, diagnostics)
         self._prepared: dict[tuple[str | None, str], dict[str, str]] = {}
         """Athena's prepared statements, by work group and name."""
         self._saved: dict[tuple[str | None, str], list[PreparedStatement]] = {}
@@ -426,6 +428,7 @@ class History:
 
     def _assemble(self, settlement: Settlement, copies: Copies) -> Iterator[DatasetLineage]:
         downstreams = {dataset for dataset, _ in self._ledger.graph.items()} | self._views.keys() | copies.keys()
+        downstreams = downstreams | self.hand_written.downstreams
         for downstream in sorted(downstreams, key=dataset_order):
             if not settlement.stays_as_output(downstream):
                 continue
@@ -440,6 +443,8 @@ class History:
                 assembly.add_contents(settled, "query")
             for copy in copies.get(downstream, ()):
                 assembly.add_copy(copy)
+            for by_hand in self.hand_written.of(downstream):
+                assembly.add_written_down(by_hand)
             lineage = assembly.build()
             if lineage is not None:
                 yield lineage

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -150,6 +150,18 @@ class Resolver:
     def default_instance(self, dialect: Dialect, warehouse: str | None) -> str | None:
         """The platform instance of what statements name without a catalog of their own."""
         return self.redshift_instance(warehouse) if dialect == "redshift" else self._glue_instance(None, warehouse)
+
+    def names_of(self, dataset: Dataset) -> Iterator[tuple[TableName, Dialect, str | None]]:
+        """What a table of a Data Catalog or a warehouse of the recipe may be called, and where."""
+        parts = dataset.name.split(".")
+        if dataset.platform == self._naming.data_catalog_platform and len(parts) == 2:
+            for site in self._naming.site_instances or [None]:
+                if self._glue_instance(None, site) == dataset.instance:
+                    yield TableName(DATA_CATALOG, *parts), "athena", site
+        elif dataset.platform == "redshift" and len(parts) == 3:
+            for warehouse, instance in self._naming.redshift_instances.items():
+                if instance == dataset.instance:
+                    yield TableName(*parts), "redshift", warehouse
 
     def _remembered(self, name: TableName, dialect: Dialect, warehouse: str | None) -> Resolution:
         if self._tables_at != self.index.changes or len(self._tables) >= _MOST_TABLES:

@@ -282,8 +282,10 @@ class Statement:
 
 # ---- by dataset -----------------------------------------------------------------------------------------------------
 
-EdgeOrigin: TypeAlias = Literal["query", "view", "storage", "link", "external_schema"]
-"""Why an edge is there: a statement ran; a view is defined so; a table lies at a location; a resource link; a mount."""
+EdgeOrigin: TypeAlias = Literal["query", "view", "storage", "link", "external_schema", "manual"]
+"""Why an edge is there: a statement ran; a view is defined so; a table lies at a location; a resource link; a mount;
+somebody wrote it down.
+"""
 
 
 @dataclass(frozen=True, slots=True)
