@@ -152,8 +152,8 @@ class AwsLineageConfig(
     lineage_only: bool = Field(
         default=False,
         description="Emit lineage and queries alone, and nothing that DataHub's own sources emit: short for "
-        "`include_catalog_metadata`, `include_s3_datasets`, usage statistics, operations and `include_log_tables` set to "
-        "false.",
+        "`include_catalog_metadata`, `include_s3_datasets`, usage statistics, operations and `include_log_tables` "
+        "set to false.",
     )
     include_column_lineage: bool = Field(default=True, description="Emit column-level lineage beside table-level.")
     include_s3_datasets: bool = Field(

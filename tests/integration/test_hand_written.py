@@ -1,4 +1,4 @@
-"""Hand-written lineage: DataHub's lineage-file format, and notes in a catalog; and `lineage_only`, through the pipeline."""
+"""Hand-written lineage: DataHub's lineage-file format, and notes in a catalog. And `lineage_only`."""
 
 from __future__ import annotations
 
@@ -49,16 +49,11 @@ def written(path: Path, *nodes: dict[str, Any], version: str = "1") -> str:
 
 
 def test_a_file_in_datahubs_format(tmp_path: Path) -> None:
+    topic_urn, daily_urn = URN.format("kafka", "orders"), URN.format("glue", "lake.sales.daily")
     node = {
         **entity("glue", "sales.daily", platform_instance="lake"),
         "upstream": [entity("kafka", "orders")],
-        "fineGrainedLineages": [
-            columns(
-                field(URN.format("kafka", "orders"), "net"),
-                field(URN.format("glue", "lake.sales.daily"), "total"),
-                "SUM",
-            )
-        ],
+        "fineGrainedLineages": [columns(field(topic_urn, "net"), field(daily_urn, "total"), "SUM")],
     }
     (lineage,) = read_lineage_file(written(tmp_path / "lineage.yml", node, entity("glue", "sales.alone")), "PROD")
     topic, daily = Dataset("kafka", "orders"), Dataset("glue", "sales.daily", "lake")
@@ -196,8 +191,8 @@ def test_lineage_only_and_what_it_sets() -> None:
         {"lineage_only": True, "redshift": [warehouse], "athena": {"include_query_history": False}}
     )
     (one,) = config.redshift
-    assert not (one.include_usage_statistics or one.include_operational_stats or one.include_log_tables)
-    assert not (config.include_catalog_metadata or config.include_s3_datasets)
+    of_statements = (one.include_usage_statistics, one.include_operational_stats, one.include_log_tables)
+    assert not any((*of_statements, config.include_catalog_metadata, config.include_s3_datasets))
 
 
 @pytest.mark.parametrize(
