@@ -13,6 +13,7 @@ from datahub_aws_lineage.config.lineage_file import Complaint, read_lineage_file
 from datahub_aws_lineage.edge_memories import EdgeMemories
 from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
+from datahub_aws_lineage.emit.siblings import sibling_units
 from datahub_aws_lineage.emit.stored import Stored
 from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
 from datahub_aws_lineage.errors import AwsLineageError, SnapshotError
@@ -181,6 +182,8 @@ class Run:
         if self._publication.add_table(dataset, table, self._location(table)):
             env, notes = self._config.env, self._diagnostics
             yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=notes))
+        if self._config.glue.include_siblings and table.platform == "glue":
+            yield from sibling_units(dataset, self._config.env)
 
     def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
         if table.platform == "redshift":

@@ -33,11 +33,16 @@ class GlueConfig(ConfigModel):
     include_storage_lineage: bool = Field(
         default=True, description="Link each table to its S3 location, column by column."
     )
+    include_siblings: bool = Field(
+        default=False,
+        description="Say that each table's dataset on `platform` and the one on the other of `glue` and `athena` are "
+        "siblings: where DataHub's `glue` and `athena` sources both run, with one platform instance.",
+    )
     include_views: bool = Field(default=True, description="Parse the SQL of views into lineage.")
 
     @model_validator(mode="after")
     def _no_idle_settings(self) -> Self:
         if not self.enabled:
-            unused = ("catalog_id", "include_storage_lineage", "include_views")
+            unused = ("catalog_id", "include_storage_lineage", "include_views", "include_siblings")
             reject_unused(self, unused, "glue.enabled is false")
         return self

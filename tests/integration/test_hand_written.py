@@ -209,3 +209,17 @@ def test_lineage_only_and_what_it_sets() -> None:
 def test_lineage_only_beside_what_it_forbids(more: dict[str, Any], key: str) -> None:
     with pytest.raises(ValidationError, match=key):
         AwsLineageConfig.model_validate({"lineage_only": True, **more})
+
+
+# ---- siblings -------------------------------------------------------------------------------------------------------
+
+
+def test_siblings_on_request(account: SmallAccount) -> None:
+    assert not run(account).aspects("siblings")
+    siblings = run(account, glue={"include_siblings": True}, lineage_only=True, incremental_lineage=True)
+    urns = {one["entityUrn"] for one in siblings.proposals if one["aspectName"] == "siblings"}
+    assert urns == {
+        URN.format(platform, f"sales.{name}")
+        for platform in ("glue", "athena")
+        for name in ("orders", "daily", "v_daily")
+    }
