@@ -12,7 +12,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test oracles lint bench bench-growth bench-million bench-athena format golden clean
+.PHONY: help demo test oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-million: $(VENV)/.developed ## Read a log of a million statements, and wat
 
 bench-athena: $(VENV)/.developed ## Read 100,000 queries of Athena through its API, under its quota (about nine minutes)
 	@$(BIN)/python -m benchmarks.athena_history $(ARGS)
+
+bench-names: $(VENV)/.developed ## Resolve names where the catalogs hold a million tables (a minute)
+	@$(BIN)/python -m benchmarks.names $(ARGS)
 
 format: $(VENV)/.developed ## Rewrite the code in the project's style
 	@$(BIN)/ruff check --fix .

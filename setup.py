@@ -35,6 +35,7 @@ setup(
             "duckdb>=1.1",
             "freezegun",
             "hypothesis",
+            "jsonpatch",
             "moto[athena,glue,s3,server,sts]>=5",
             "mypy>=1.11",
             "pytest>=8",

@@ -152,6 +152,14 @@ def test_a_value_crosses_both_services_and_s3(demo: tuple[Path, AwsLineageReport
     } <= reached
 
 
+def test_no_dataset_appears_twice(demo: tuple[Path, AwsLineageReport]) -> None:
+    """Neither in another case or with a slash at its end, nor a table of the Data Catalog on two platforms."""
+    urns = {one["entityUrn"] for one in json.loads(demo[0].read_text()) if one["entityType"] == "dataset"}
+    named_alike = [DatasetUrn.from_string(urn).name.lower().strip("/") for urn in urns if ":redshift," not in urn]
+    assert len(named_alike) > 90
+    assert len(set(named_alike)) == len(named_alike)
+
+
 def above(emitted: Emitted, table: str) -> set[Field]:
     """All columns that any column of `table` is made from, over any number of steps."""
     found: set[Field] = set()
