@@ -11,6 +11,7 @@ from typing_extensions import assert_never
 from datahub_aws_lineage import athena_readers
 from datahub_aws_lineage.aws import (
     glue,
+    lake_formation,
     redshift_audit_log,
     redshift_catalog,
     redshift_data,
@@ -48,6 +49,8 @@ def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Ch
     if config.glue.enabled:
         yield Check("Glue databases", partial(glue.probe_databases, clients, config.glue.catalog_id))
         yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
+    if config.glue.extract_lakeformation_tags:
+        yield Check("Lake Formation tags", partial(lake_formation.probe, clients, config.glue.catalog_id))
     yield from athena_readers.checks(config, clients)
     for warehouse in config.redshift:
         yield from _warehouse_checks(warehouse, clients, config.window)

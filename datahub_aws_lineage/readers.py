@@ -16,6 +16,7 @@ from datahub_aws_lineage.aws.athena_queries import AthenaQueries
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.copy_manifests import CopyManifests
 from datahub_aws_lineage.aws.glue import GlueCatalogReader
+from datahub_aws_lineage.aws.lake_formation import THREADS, TaggedCatalogReader
 from datahub_aws_lineage.aws.pace import unpaced
 from datahub_aws_lineage.aws.redshift_audit_log import AuditLogHistoryReader
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader, local_databases
@@ -39,7 +40,7 @@ from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.lineage import CatalogIndex
 from datahub_aws_lineage.model.lineage import StatementLineage
 from datahub_aws_lineage.model.names import S3Location
-from datahub_aws_lineage.model.ports import Diagnostics, HistoryReader, SkipReason
+from datahub_aws_lineage.model.ports import CatalogReader, Diagnostics, HistoryReader, SkipReason
 from datahub_aws_lineage.model.queries import QueryRecord, TimeWindow
 from datahub_aws_lineage.snapshot.recording import Recording
 from datahub_aws_lineage.snapshot.replay import replaying_session
@@ -118,16 +119,20 @@ class Readers:
         self.reads_manifests_of = frozenset(one.name for one in config.redshift if one.read_copy_manifests)
         self.athena = AthenaReaders(config, clients, diagnostics, window, earlier)
 
-    def glue(self) -> GlueCatalogReader | None:
+    def glue(self) -> CatalogReader | None:
         if not self._config.glue.enabled:
             return None
-        return GlueCatalogReader(
+        reader = GlueCatalogReader(
             self._clients,
             self._diagnostics,
             catalog_id=self._config.glue.catalog_id,
             database_allowed=self._config.database_pattern.allowed,
             table_allowed=self._config.table_pattern.allowed,
         )
+        if not self._config.glue.extract_lakeformation_tags:
+            return reader
+        threads = 1 if self.athena.in_turn else THREADS
+        return TaggedCatalogReader(reader, self._clients, self._diagnostics, threads=threads)
 
     def redshift(self, warehouse: RedshiftConfig) -> RedshiftCatalogReader | None:
         target = data_api_target(warehouse)
@@ -153,6 +158,7 @@ class Readers:
 
     def read_all(self) -> None:
         """Reads everything that a run reads, and keeps nothing. Raises FatalError."""
+        self.athena.in_turn = True
         catalogs = [self.glue(), *map(self.redshift, self._config.redshift)]
         for catalog in catalogs:
             if catalog is not None:
@@ -162,7 +168,8 @@ class Readers:
                 _exhaust(catalog.read_external_schemas())
                 _exhaust(catalog.read_shares() if self.may_share else ())
                 catalog.sees_everything()
-        self.athena.in_turn = True
+            if isinstance(catalog, TaggedCatalogReader):
+                catalog.report_faults()
         executing: dict[str, None] = {}
         for history in self.histories():
             for record in history.open().read_queries():

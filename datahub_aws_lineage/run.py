@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from datahub_aws_lineage.aws.lake_formation import TaggedCatalogReader
 from datahub_aws_lineage.aws.redshift_catalog import RedshiftCatalogReader
 from datahub_aws_lineage.checkpoints import WorkGroupCheckpoints
 from datahub_aws_lineage.config import AwsLineageConfig, RedshiftConfig
@@ -15,6 +16,8 @@ from datahub_aws_lineage.emit.containers import Containers
 from datahub_aws_lineage.emit.datasets import table_proposals
 from datahub_aws_lineage.emit.siblings import sibling_units
 from datahub_aws_lineage.emit.stored import Stored
+from datahub_aws_lineage.emit.tags import Tags
+from datahub_aws_lineage.emit.urns import container_key, dataset_urn
 from datahub_aws_lineage.emit.work_units import BrowsePaths, WorkUnits, described
 from datahub_aws_lineage.errors import AwsLineageError, SnapshotError
 from datahub_aws_lineage.garbage import collected_seldom
@@ -66,6 +69,7 @@ class Run:
         self._resolver = Resolver(self._index, _naming(config, sites))
         self._memories, self._memory = memories, memories.open()
         self._publication = Publication(config, report, stored, self._memory)
+        self._tags = Tags(self._diagnostics, stored)
         self._history = History(
             self._resolver,
             self._diagnostics,
@@ -131,6 +135,8 @@ class Run:
             if reader is not None:
                 units = self._catalog(reader, site.name, site.clients.region)
                 yield from self._with_browse_paths(units, self._config.glue.platform, site.config)
+            if isinstance(reader, TaggedCatalogReader):
+                reader.report_faults()
 
     def _warehouse(self, site: Site, warehouse: RedshiftConfig) -> WorkUnits:
         with self._part(_of_site(f"Redshift {warehouse.name}: catalog", site.name)):
@@ -161,6 +167,8 @@ class Run:
             if self._config.include_catalog_metadata:
                 place = self._place(database, warehouse)
                 yield from described(containers.proposals(database, place.instance, platform=place.platform))
+                key = container_key(database, place.instance, self._config.env, platform=place.platform)
+                yield from self._tags.work_units(key.as_urn(), database.tags)
         for table in reader.read_tables():
             yield from self._table(table, warehouse, region)
         covers = self._redshift_covers if of_warehouse else self._glue_covers
@@ -182,6 +190,7 @@ class Run:
         if self._publication.add_table(dataset, table, self._location(table)):
             env, notes = self._config.env, self._diagnostics
             yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=notes))
+            yield from self._tags.work_units(dataset_urn(dataset, env), table.tags)
         if self._config.glue.include_siblings and table.platform == "glue":
             yield from sibling_units(dataset, self._config.env)
 

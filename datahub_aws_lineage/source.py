@@ -34,6 +34,7 @@ from datahub_aws_lineage.sites import hub_clients, open_sites
 @capability(SourceCapability.SCHEMA_METADATA, "Of Glue and Redshift tables, nested types included")
 @capability(SourceCapability.CONTAINERS, "Glue databases, Redshift databases and schemas")
 @capability(SourceCapability.DESCRIPTIONS, "Comments of databases, tables and columns")
+@capability(SourceCapability.TAGS, "Those of Lake Formation, on request")
 @capability(SourceCapability.PLATFORM_INSTANCE, "One for the Data Catalog, one for each warehouse")
 @capability(SourceCapability.DELETION_DETECTION, "Through stateful ingestion")
 @capability(SourceCapability.TEST_CONNECTION, "Answers for each part of the recipe")

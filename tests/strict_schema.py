@@ -41,6 +41,7 @@ from datahub.metadata.schema_classes import (
     MetadataChangeEventClass,
     MetadataChangeProposalClass,
     SchemaMetadataClass,
+    TagAssociationClass,
     UpstreamClass,
     UpstreamLineageClass,
 )
@@ -157,7 +158,11 @@ def _raw_problems(proposal: MetadataChangeProposalClass) -> Iterator[str]:
         for problem in _patch_problems(proposal.entityUrn, proposal.aspectName or "", proposal.aspect.value):
             yield f"{where}: {problem}"
     else:
-        wrapper = MetadataChangeProposalWrapper.try_from_mcpc(proposal)
+        whole = copy.copy(proposal)
+        whole._inner_dict = dict(proposal._inner_dict)
+        if proposal.changeType == ChangeTypeClass.CREATE and (proposal.headers or {}).get("If-None-Match") == "*":
+            whole.changeType = ChangeTypeClass.UPSERT  # DataHub's parser takes no other
+        wrapper = MetadataChangeProposalWrapper.try_from_mcpc(whole)
         if wrapper is None:
             yield f"{where}: neither a patch nor a known aspect"
         else:
@@ -436,6 +441,8 @@ def _operation_problems(urn: str, schema: RecordSchema, operation: Mapping[str, 
         yield from _fine_grained_patch_problems(urn, path, operation["value"])
     elif path[0] == "upstreams":
         yield from _upstream_patch_problems(path, operation["value"])
+    elif path[0] == "tags":
+        yield from _tags_patch_problems(path, operation["value"])
 
 
 def _upstream_patch_problems(path: Sequence[str], value: Any) -> Iterator[str]:
@@ -447,6 +454,19 @@ def _upstream_patch_problems(path: Sequence[str], value: Any) -> Iterator[str]:
         yield f"{upstream.dataset} under the key {path[1]}"
     yield from _difference(value, upstream.to_obj(), "")
     yield from _value_problems(UpstreamClass.RECORD_SCHEMA, upstream, "upstream", {})
+
+
+def _tags_patch_problems(path: Sequence[str], value: Any) -> Iterator[str]:
+    """`/tags/<source>` with all tags that the source gives, by URN."""
+    if len(path) != 2 or not isinstance(value, dict):
+        yield f"not the tags of one source at {path}"
+        return
+    for urn, told in value.items():
+        tag = TagAssociationClass.from_obj(copy.deepcopy(told))
+        if tag.tag != urn or tag.attribution is None or tag.attribution.source != path[1]:
+            yield f"{tag} under the keys {path[1]} and {urn}"
+        yield from _difference(told, tag.to_obj(), "")
+        yield from _value_problems(TagAssociationClass.RECORD_SCHEMA, tag, "tag", {})
 
 
 def _fine_grained_patch_problems(urn: str, path: Sequence[str], value: Any) -> Iterator[str]:

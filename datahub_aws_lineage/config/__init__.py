@@ -313,6 +313,13 @@ class AwsLineageConfig(
         return self
 
     @model_validator(mode="after")
+    def _something_to_tag(self) -> Self:
+        if not self.include_catalog_metadata:
+            because = "include_catalog_metadata is false: databases and tables are not described"
+            reject_unused(self.glue, ("extract_lakeformation_tags",), because)
+        return self
+
+    @model_validator(mode="after")
     def _memory_has_a_place(self) -> Self:
         if self.edge_memory is None:
             return self

@@ -39,10 +39,16 @@ class GlueConfig(ConfigModel):
         "siblings: where DataHub's `glue` and `athena` sources both run, with one platform instance.",
     )
     include_views: bool = Field(default=True, description="Parse the SQL of views into lineage.")
+    extract_lakeformation_tags: bool = Field(
+        default=False,
+        description="Read the tags that are assigned to databases, tables and columns in Lake Formation, by one call "
+        "for each database and table. `pii=true` is DataHub's tag `pii:true`. Inherited tags are not emitted.",
+    )
 
     @model_validator(mode="after")
     def _no_idle_settings(self) -> Self:
         if not self.enabled:
-            unused = ("catalog_id", "include_storage_lineage", "include_views", "include_siblings")
+            lineage = ("include_storage_lineage", "include_views")
+            unused = ("catalog_id", "extract_lakeformation_tags", "include_siblings", *lineage)
             reject_unused(self, unused, "glue.enabled is false")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 
 from datahub.emitter.mce_builder import make_ts_millis
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
@@ -24,6 +25,7 @@ from datahub.metadata.schema_classes import (
 
 from datahub_aws_lineage.emit.schemas import UNKNOWN_TYPE, schema_fields, schema_metadata, simple_path
 from datahub_aws_lineage.emit.stored import StoredDataset
+from datahub_aws_lineage.emit.tags import column_tags
 from datahub_aws_lineage.emit.urns import (
     INGESTION_ACTOR,
     container_key,
@@ -57,7 +59,9 @@ def table_proposals(
         StatusClass(removed=False),
         SubTypesClass(typeNames=[DatasetSubTypes.VIEW if table.is_view else DatasetSubTypes.TABLE]),
         _properties(table, dataset, region),
-        schema_metadata(dataset, schema_fields(table, diagnostics)) if table.columns is not None else None,
+        schema_metadata(dataset, schema_fields(table, diagnostics, partial(column_tags, table)))
+        if table.columns is not None
+        else None,
         _view_properties(table),
         _platform_instance(dataset),
     )

@@ -9,13 +9,14 @@ simplifies the schema's paths before it draws edges. (DataHub's `glue` source do
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from datahub.metadata.schema_classes import (
     ArrayTypeClass,
     BooleanTypeClass,
+    GlobalTagsClass,
     MySqlDDLClass,
     NullTypeClass,
     NumberTypeClass,
@@ -70,17 +71,23 @@ def schema_metadata(dataset: Dataset, fields: list[SchemaFieldClass]) -> SchemaM
     )
 
 
-def schema_fields(table: Table, diagnostics: Diagnostics | None = None) -> list[SchemaFieldClass]:
+def schema_fields(
+    table: Table,
+    diagnostics: Diagnostics | None = None,
+    tags_of: Callable[[Column], GlobalTagsClass | None] = lambda _: None,
+) -> list[SchemaFieldClass]:
     """The fields in column order, nested ones after their column, each field path once.
 
     A partition key that is listed among the columns too (Hudi does so) stays where it comes first. A type that cannot
     be read costs the field its structure alone: it keeps its name and the type's text, and is noted as malformed.
+    The tags of a column stand at its field, not at those within it.
     """
     by_path: dict[str, SchemaFieldClass] = {}
     for column in table.columns or ():
         fields = _fields_of(table, column)
         if diagnostics is not None and _has_hive_type(table, column) and not _is_structured(fields[0]):
             diagnostics.skipped("malformed", "column type", f"{table.name}.{column.name}: {column.type}")
+        fields[0].globalTags = tags_of(column)
         for field in fields:
             by_path.setdefault(field.fieldPath, field)
     return list(by_path.values())

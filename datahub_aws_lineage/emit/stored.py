@@ -13,9 +13,11 @@ from datahub.metadata.schema_classes import (
     DatasetPropertiesClass,
     FineGrainedLineageClass,
     SchemaMetadataClass,
+    TagPropertiesClass,
     UpstreamClass,
     UpstreamLineageClass,
 )
+from datahub.utilities.urns.urn import guess_entity_type
 
 from datahub_aws_lineage.errors import RetriableError
 
@@ -27,9 +29,16 @@ _OWN_OPERATION = re.compile(
 )
 
 
+_ASKED = {
+    "dataset": (DatasetPropertiesClass.ASPECT_NAME, SchemaMetadataClass.ASPECT_NAME, UpstreamLineageClass.ASPECT_NAME),
+    "tag": (TagPropertiesClass.ASPECT_NAME,),
+}
+"""Aspects that are asked for, by type of entity; the first describes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredDataset:
-    """`described`: some source has given the dataset its properties."""
+    """`described`: some source, or for a tag somebody, has given it its properties."""
 
     described: bool = False
     schema: SchemaMetadataClass | None = None
@@ -37,7 +46,7 @@ class StoredDataset:
 
 
 Stored: TypeAlias = Callable[[str], StoredDataset]
-"""Asks for a dataset by its URN. Raises RetriableError where there is no answer."""
+"""Asks for a dataset, or for a tag, by its URN. Raises RetriableError where there is no answer."""
 
 
 def stored_in(graph: DataHubGraph | None) -> Stored | None:
@@ -46,13 +55,13 @@ def stored_in(graph: DataHubGraph | None) -> Stored | None:
         return None
 
     def ask(urn: str) -> StoredDataset:
-        names = [one.ASPECT_NAME for one in (DatasetPropertiesClass, SchemaMetadataClass, UpstreamLineageClass)]
+        names = _ASKED[guess_entity_type(urn)]
         try:
-            aspects = {one.aspectName: one.aspect for one in graph.get_entity_as_mcps(urn, aspects=names)}
+            aspects = {one.aspectName: one.aspect for one in graph.get_entity_as_mcps(urn, aspects=list(names))}
         except (OSError, ValueError) as e:  # of requests, and of a body that is no JSON
             raise RetriableError(f"DataHub does not answer for {urn}: {type(e).__name__}") from e
         return StoredDataset(
-            described=DatasetPropertiesClass.ASPECT_NAME in aspects,
+            described=names[0] in aspects,
             schema=cast("SchemaMetadataClass | None", aspects.get(SchemaMetadataClass.ASPECT_NAME)),
             lineage=cast("UpstreamLineageClass | None", aspects.get(UpstreamLineageClass.ASPECT_NAME)),
         )

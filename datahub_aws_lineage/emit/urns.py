@@ -13,9 +13,9 @@ from datahub.emitter.mce_builder import (
     make_user_urn,
 )
 from datahub.emitter.mcp_builder import ContainerKey, DatabaseKey, SchemaKey
-from datahub.metadata.urns import QueryUrn
+from datahub.metadata.urns import QueryUrn, TagUrn
 
-from datahub_aws_lineage.model.catalog import Database, Table
+from datahub_aws_lineage.model.catalog import Database, Table, Tag
 from datahub_aws_lineage.model.names import Dataset
 
 INGESTION_ACTOR = "urn:li:corpuser:_ingestion"
@@ -49,8 +49,11 @@ def dataset_urn(dataset: Dataset, env: str) -> str:
 
 def is_accepted(dataset: Dataset, env: str) -> bool:
     """Whether DataHub's server takes a dataset of this name: it measures the URN as Java encodes it for a URL."""
-    encoded = quote_plus(dataset_urn(dataset, env), safe="*").replace("~", "%7E")
-    return len(encoded) <= MAX_URN_BYTES
+    return _is_short_enough(dataset_urn(dataset, env))
+
+
+def _is_short_enough(urn: str) -> bool:
+    return len(quote_plus(urn, safe="*").replace("~", "%7E")) <= MAX_URN_BYTES
 
 
 @lru_cache(_RECENT)
@@ -61,6 +64,16 @@ def field_urn(dataset: str, path: str) -> str:
 
 def query_urn(query_id: str) -> str:
     return str(QueryUrn(query_id))
+
+
+def tag_urn(tag: Tag) -> str | None:
+    """As DataHub's `glue` source names a tag of Lake Formation; None where DataHub's server does not take the name.
+
+    >>> tag_urn(Tag("pii", "true"))
+    'urn:li:tag:pii:true'
+    """
+    urn = str(TagUrn(f"{tag.key}:{tag.value}" if tag.value else tag.key))
+    return urn if _is_short_enough(urn) else None
 
 
 def platform_urn(platform: str) -> str:

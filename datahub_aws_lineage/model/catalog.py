@@ -24,6 +24,25 @@ class Column:
     partition_key: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Tag:
+    """One value of a tag of Lake Formation, both in lower case, as it keeps them."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedTags:
+    """The tags that are assigned to a database, or to a table and, by their names in lower case, to its columns.
+
+    What they inherit (a table from its database, a column from both) is not among them.
+    """
+
+    own: tuple[Tag, ...] = ()
+    of_columns: Mapping[str, tuple[Tag, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ViewDefinition:
     """The SQL of a view (its query, or the whole CREATE VIEW statement) and the names it was written under.
@@ -53,7 +72,7 @@ class LinkTarget:
 class Database:
     """A Glue database, or a schema of a Redshift database.
 
-    `name.catalog` is `awsdatacatalog` or the Redshift database.
+    `name.catalog` is `awsdatacatalog` or the Redshift database. `tags` is None where they are not known.
     """
 
     platform: CatalogPlatform
@@ -65,6 +84,7 @@ class Database:
     parameters: Mapping[str, str] = field(default_factory=dict)
     link: LinkTarget | None = None
     created_at: datetime | None = None
+    tags: AssignedTags | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,7 @@ class Table:
 
     `columns` is None where the catalog does not say (a resource link that cannot be followed, a broken view).
     `location` is the storage URI as catalogued; `parameters` holds table, storage and serde parameters as read.
+    `tags` is None where they are not known.
     """
 
     platform: CatalogPlatform
@@ -89,6 +110,7 @@ class Table:
     parameters: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    tags: AssignedTags | None = None
 
     @property
     def is_view(self) -> bool:

@@ -18,10 +18,12 @@ from urllib.parse import unquote, urlsplit
 from datahub.emitter.serialization_helper import post_json_transform, pre_json_transform
 from datahub.metadata.schema_classes import (
     DatahubIngestionCheckpointClass,
+    GlobalTagsClass,
     MetadataChangeProposalClass,
     UpstreamLineageClass,
 )
 from strict_schema import problems
+from tag_patches import merge as merge_by_keys
 from upstream_patches import merge
 
 CONFIG = {
@@ -71,17 +73,21 @@ class MetadataService:
         }
 
     def entity(self, urn: str) -> dict[str, Any]:
-        """An entity in the form of `entitiesV2`: its aspects as they stand, patches of lineage applied."""
+        """An entity in the form of `entitiesV2`: its aspects as they stand, patches of lineage and of tags applied."""
         aspects: dict[str, Any] = {}
         for proposal in self.proposals:
             if proposal.entityUrn != urn or proposal.aspect is None:
                 continue
             name, value = str(proposal.aspectName), json.loads(proposal.aspect.value)
-            if proposal.changeType != "PATCH":
+            if proposal.changeType == "CREATE":
+                aspects.setdefault(name, value)
+            elif proposal.changeType != "PATCH":
                 aspects[name] = value
             elif name == UpstreamLineageClass.ASPECT_NAME:
                 before = UpstreamLineageClass.from_obj(aspects[name]) if name in aspects else None
                 aspects[name] = pre_json_transform(merge(before, value).to_obj())
+            elif name == GlobalTagsClass.ASPECT_NAME:
+                aspects[name] = merge_by_keys(aspects.get(name), value)
         return {"urn": urn, "aspects": {name: {"value": value} for name, value in aspects.items()}}
 
     def last_checkpoint(self, urn: str) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ def _from_openapi(path: str, method: str, body: list[dict[str, Any]]) -> Iterato
                 "changeType": "PATCH" if patch else "UPSERT",
                 "aspectName": name,
                 "aspect": {
-                    "value": json.dumps(value["patch"] if patch else value),
+                    "value": json.dumps(value["patch"] if patch and "arrayPrimaryKeys" not in value else value),
                     "contentType": "application/json-patch+json" if patch else "application/json",
                 },
             }

@@ -113,6 +113,14 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
             {"include_catalog_metadata": False, "stateful_ingestion": {"enabled": True}},
             "stateful_ingestion: no effect, because include_catalog_metadata is false",
         ),
+        (
+            {"glue": {"enabled": False, "extract_lakeformation_tags": True}},
+            "extract_lakeformation_tags: no effect, because glue.enabled is false",
+        ),
+        (
+            {"include_catalog_metadata": False, "glue": {"extract_lakeformation_tags": True}},
+            "extract_lakeformation_tags: no effect, because include_catalog_metadata is false",
+        ),
         ({"edge_memory": {}}, "edge_memory: give path, or enable stateful_ingestion"),
         ({"edge_memory": {"path": "x"}, "query_text": "none"}, "edges are told apart by their queries; use masked"),
         ({"edge_memory": {"path": "x", "expire_after_days": 0}}, "edge_memory.expire_after_days"),

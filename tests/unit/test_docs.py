@@ -26,6 +26,7 @@ from datahub_aws_lineage.aws import (
     cloudtrail_trail,
     copy_manifests,
     glue,
+    lake_formation,
     organizations,
     redshift_audit_log,
     redshift_catalog,
@@ -95,6 +96,7 @@ def policy() -> dict[str, Any]:
         "Version": "2012-10-17",
         "Statement": [
             statement("GlueCatalog", *glue.PERMISSIONS),
+            statement("LakeFormationTags", *lake_formation.PERMISSIONS),
             statement("AthenaHistory", *athena.PERMISSIONS),
             statement("AthenaNames", *athena_catalogs.PERMISSIONS, *athena_saved.PREPARED_PERMISSIONS),
             statement("AthenaNamedQueries", *athena_saved.NAMED_PERMISSIONS),

@@ -67,6 +67,23 @@ def test_each_part_of_the_recipe_is_answered_for(recording: RecordingWriter) -> 
     assert json.loads(report.as_json())["capability_report"]["Glue tables"]["capable"] is False
 
 
+def test_tags_of_lake_formation_are_answered_for_where_the_recipe_asks_for_them(recording: RecordingWriter) -> None:
+    resource = {"Database": {"CatalogId": "123456789012", "Name": "sales"}}
+    asked = {"CatalogId": "123456789012", "Resource": resource, "ShowAssignedLFTags": True}
+    with recording:
+        recording.add("glue", "GetDatabases", {}, {"DatabaseList": [{"Name": "sales", "CatalogId": "123456789012"}]})
+        recording.add("glue", "GetTables", {"DatabaseName": "sales"}, {"TableList": []})
+        recording.add("lakeformation", "GetResourceLFTags", asked, DENIED, status=400)
+    recipe = {"athena": {"enabled": False}}
+    report = connection_report(recording, glue={"extract_lakeformation_tags": True}, **recipe)
+    denied = capability(report, "Lake Formation tags")
+    assert not denied.capable
+    assert denied.mitigation_message == "Allow the IAM action lakeformation:GetResourceLFTags to this identity"
+    without = connection_report(recording, **recipe).capability_report
+    assert without is not None
+    assert "Lake Formation tags" not in without
+
+
 def test_a_part_that_cannot_be_asked_does_not_hide_the_others(recording: RecordingWriter, tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("query_text\nSELECT 1\n")
