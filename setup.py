@@ -23,6 +23,7 @@ setup(
         # The `sql-parser` extra carries DataHub's own pin of sqlglot, which this package follows.
         "acryl-datahub[datahub-rest,sql-parser]>=1.7.0",
         "boto3>=1.34",
+        "expandvars>=0.6.5",  # with which DataHub fills variables into recipes
         "pydantic>=2",
         "sqlparse>=0.5,<1",  # DataHub's usage aspects import it, which only the extras of its SQL sources bring
     ],

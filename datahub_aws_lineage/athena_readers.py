@@ -198,6 +198,10 @@ def log_name(log: AthenaLog) -> str:
             assert_never(log)
 
 
+_HISTORY = "what ran on Athena: every edge but those of views, links and locations"
+_WHO = "who ran what on Athena, and what ran 45 to 90 days ago"
+
+
 def checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Check]:
     """One cheap call for each thing of Athena that a run would read."""
     if config.athena.reads_history:
@@ -209,17 +213,20 @@ def _log_checks(log: AthenaLog, config: AwsLineageConfig, clients: Clients) -> I
     name = f"Athena {log_name(log)}"
     match log:
         case AthenaApi():
-            yield Check("Athena work groups", partial(athena.probe_work_groups, clients))
+            yield Check("Athena work groups", partial(athena.probe_work_groups, clients), athena.PERMISSIONS, _HISTORY)
             allowed = config.athena.work_group_pattern.allowed
-            yield Check(name, partial(athena.probe_history, clients, allowed))
+            yield Check(name, partial(athena.probe_history, clients, allowed), athena.PERMISSIONS, _HISTORY)
         case AthenaSystemTable():
             queries = partial(AthenaQueries, clients, log.work_group, log.output_location)
-            yield Check(name, lambda: athena_system_table.probe(queries(), config.window))
+            needs = athena_system_table.PERMISSIONS
+            yield Check(name, lambda: athena_system_table.probe(queries(), config.window), needs, _HISTORY)
         case CloudTrailEvents():
-            yield Check(name, partial(cloudtrail_lookup.probe, clients, config.window))
+            attempt = partial(cloudtrail_lookup.probe, clients, config.window)
+            yield Check(name, attempt, cloudtrail_lookup.PERMISSIONS, _WHO)
         case CloudTrailTrail():
-            yield Check(name, partial(cloudtrail_trail.probe, clients, log.bucket, log.prefix))
+            attempt = partial(cloudtrail_trail.probe, clients, log.bucket, log.prefix)
+            yield Check(name, attempt, cloudtrail_trail.PERMISSIONS, _WHO)
         case AthenaFile():
-            yield Check(name, partial(athena_file.probe, Path(log.path)))
+            yield Check(name, partial(athena_file.probe, Path(log.path)), gives=_HISTORY)
         case _:
             assert_never(log)

@@ -10,26 +10,32 @@ from datahub_aws_lineage.errors import AccessDeniedError, AwsLineageError, Crede
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that a run reads, and how to try it."""
+    """One thing that a run reads, and how to try it. `needs` are all IAM actions that reading it takes, `gives` what
+    the lineage has of it."""
 
     name: str
     attempt: Callable[[], object]
+    needs: tuple[str, ...] = ()
+    gives: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`reason` is None where it works; `remedy` says what to change, where that is known."""
+    """`reason` is None where it works; `remedy` says what to change, where that is known, and `denied` which IAM action
+    is missing."""
 
     name: str
     reason: str | None = None
     remedy: str | None = None
+    denied: str | None = None
 
 
 def try_one(check: Check) -> Finding:
     try:
         check.attempt()
     except AwsLineageError as e:
-        return Finding(check.name, str(e), _remedy(e))
+        denied = e.permission if isinstance(e, AccessDeniedError) and ":" in e.permission else None
+        return Finding(check.name, str(e), _remedy(e), denied)
     return Finding(check.name)
 
 

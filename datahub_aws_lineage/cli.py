@@ -1,4 +1,4 @@
-"""The command `datahub-aws-lineage`: ask the engine, record an account, read a run.
+"""The command `datahub-aws-lineage`: ask the engine, record or examine an account, read a run.
 
 Exit codes: 0 it did what was asked (a statement that is not understood is an answer too); 1 it could not, and standard
 error says why; 2 it was called wrongly; 130 it was interrupted. A reader that goes away (`| head`) is no error.
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # SQL holds what a terminal may not be able to show
     try:
-        options.run(options)
+        code: int = options.run(options) or 0
         sys.stdout.flush()
     except AwsLineageError as e:
         sys.stderr.write(f"datahub-aws-lineage: {e}\n")
@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return INTERRUPTED
+    else:
+        return code
     return 0
 
 
@@ -54,6 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_explain(commands.add_parser("explain", help="show the lineage of SQL, without AWS and without DataHub"))
     _add_record(commands.add_parser("record", help="record the account that a recipe reads to a folder"))
+    _add_doctor(commands.add_parser("doctor", help="say what a recipe cannot read, and how to mend it"))
+    commands.add_parser("schema", help="print the JSON schema of recipes, for editors").set_defaults(run=schema)
     _add_report(commands.add_parser("report", help="summarise a run from the file that it wrote"))
     return parser
 
@@ -76,6 +80,14 @@ def _add_record(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="where to record to; the recipe option `snapshot` replays it")
     parser.add_argument("-c", "--config", type=Path, required=True, metavar="RECIPE", help="recipe to read by")
     parser.set_defaults(run=record)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Tries each part that a run of the recipe would read, by one cheap call. Exits with 1 where a part is missing."
+    )
+    parser.add_argument("-c", "--config", type=Path, required=True, metavar="RECIPE", help="recipe to examine")
+    parser.set_defaults(run=doctor)
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -142,6 +154,20 @@ def record(options: argparse.Namespace) -> None:
     from datahub_aws_lineage.recorder import record_account
 
     sys.stdout.write(record_account(options.config, options.folder))
+
+
+def doctor(options: argparse.Namespace) -> int:
+    from datahub_aws_lineage.doctor import examine
+
+    text, whole = examine(options.config)
+    sys.stdout.write(text)
+    return 0 if whole else 1
+
+
+def schema(_: argparse.Namespace) -> None:
+    from datahub_aws_lineage.config import recipe_schema
+
+    sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
 
 
 def report(options: argparse.Namespace) -> None:

@@ -47,10 +47,13 @@ def identity_check(clients: Clients) -> Check:
 def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Check]:
     """A check for each part of the recipe that is enabled, under the name that the report shows."""
     if config.glue.enabled:
-        yield Check("Glue databases", partial(glue.probe_databases, clients, config.glue.catalog_id))
-        yield Check("Glue tables", partial(glue.probe_tables, clients, config.glue.catalog_id))
+        gives = "tables with their columns, views and S3 locations; without them, `*` and bare columns stay open"
+        catalog_id = config.glue.catalog_id
+        yield Check("Glue databases", partial(glue.probe_databases, clients, catalog_id), glue.PERMISSIONS, gives)
+        yield Check("Glue tables", partial(glue.probe_tables, clients, catalog_id), glue.PERMISSIONS, gives)
     if config.glue.extract_lakeformation_tags:
-        yield Check("Lake Formation tags", partial(lake_formation.probe, clients, config.glue.catalog_id))
+        attempt = partial(lake_formation.probe, clients, config.glue.catalog_id)
+        yield Check("Lake Formation tags", attempt, lake_formation.PERMISSIONS, "tags; lineage needs none of them")
     yield from athena_readers.checks(config, clients)
     for warehouse in config.redshift:
         yield from _warehouse_checks(warehouse, clients, config.window)
@@ -59,14 +62,35 @@ def capability_checks(config: AwsLineageConfig, clients: Clients) -> Iterator[Ch
 def _warehouse_checks(warehouse: RedshiftConfig, clients: Clients, window: TimeWindow) -> Iterator[Check]:
     target = data_api_target(warehouse)
     api = RedshiftDataApi(clients, target) if target else None
-    if api is not None:
+    data_api: tuple[str, ...] = ()
+    if api is not None and target is not None:
+        data_api = (*redshift_data.PERMISSIONS, redshift_data.login_permission(target))
         for database in warehouse.databases:
             name = f"Redshift {warehouse.name}:"
-            yield Check(f"{name} database {database}", partial(redshift_data.probe, api, database))
+            gives = "all that is read of this database"
+            yield Check(f"{name} database {database}", partial(redshift_data.probe, api, database), data_api, gives)
             if warehouse.include_catalog:
-                yield Check(f"{name} catalog of {database}", partial(redshift_catalog.probe, api, database))
+                attempt, gives = partial(redshift_catalog.probe, api, database), "tables, views and external schemas"
+                yield Check(f"{name} catalog of {database}", attempt, data_api, gives)
     for log in warehouse.query_logs:
-        yield Check(f"Redshift {warehouse.name}: {log_name(log)}", _log_attempt(log, warehouse, api, clients, window))
+        log_attempt = _log_attempt(log, warehouse, api, clients, window)
+        needs, name = _log_permissions(log) or data_api, f"Redshift {warehouse.name}: {log_name(log)}"
+        yield Check(name, log_attempt, needs, "what ran on the warehouse: every edge but those of views and mounts")
+
+
+def _log_permissions(log: QueryLog) -> tuple[str, ...]:
+    """None of its own where the log is read through the Data API, or is a file."""
+    match log:
+        case SystemViewsLog() | FileLog():
+            return ()
+        case AuditLog():
+            return redshift_audit_log.PERMISSIONS
+        case LogGroup():
+            return redshift_log_group.PERMISSIONS
+        case PublishedTables():
+            return redshift_published.PERMISSIONS
+        case _:
+            assert_never(log)
 
 
 def _log_attempt(

@@ -21,6 +21,7 @@ STAGES = {"aws", "sql", "lineage", "emit", "snapshot"}
 EDGES = {"config", "report", "summary", "explanation", "chronology", "garbage"}
 WIRING = {"source", "run", "publication", "cli", "readers", "athena_readers", "query_logs", "checkpoints", "checks"} | {
     "connection_test",
+    "doctor",
     "edge_memories",
     "recorder",
     "sites",
@@ -48,6 +49,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "sqlglot": {"sql"},
     "datahub": {"emit", "source", "config", "report", "checkpoints", "edge_memories"},
     "pydantic": {"config", "checkpoints", "edge_memories"},
+    "expandvars": {"config"},  # as DataHub reads recipes with it
     "yaml": {"config"},  # DataHub reads recipes with it, and lets its errors through
     "typing_extensions": STAGES | EDGES | WIRING,  # assert_never and Self, which Python 3.10 lacks
 }

@@ -16,6 +16,7 @@ from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
 from datahub.ingestion.source.usage.usage_common import BaseUsageConfig
+from expandvars import ExpandvarsException
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, field_validator, model_validator
 from typing_extensions import Self
 from yaml import YAMLError
@@ -70,6 +71,7 @@ __all__ = [
     "UsageConfig",
     "load_recipe",
     "parse_recipe",
+    "recipe_schema",
 ]
 
 SOURCE_TYPE = "aws-lineage"
@@ -366,6 +368,25 @@ class AwsLineageConfig(
         return self
 
 
+def recipe_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe of this source; of other parts of a recipe it says nothing."""
+    config = AwsLineageConfig.model_json_schema(ref_template="#/$defs/{model}")
+    definitions = config.pop("$defs", {})
+    source = {
+        "type": "object",
+        "properties": {"type": {"const": SOURCE_TYPE}, "config": config},
+        "required": ["type"],
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Recipe of aws-lineage",
+        "type": "object",
+        "properties": {"source": source},
+        "required": ["source"],
+        "$defs": definitions,
+    }
+
+
 def parse_recipe(recipe: Any, origin: str) -> AwsLineageConfig:
     """The configuration of this source within a whole recipe.
 
@@ -388,5 +409,5 @@ def load_recipe(path: Path) -> AwsLineageConfig:
     except ValidationError as e:
         problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors(include_input=False))
         raise ConfigurationError(f"{path}: {problems}") from None
-    except (MetaError, YAMLError) as e:
+    except (MetaError, YAMLError, ExpandvarsException) as e:
         raise ConfigurationError(f"{path}: {e}") from e

@@ -20,6 +20,7 @@ from datahub.ingestion.source.metadata.lineage import (
 )
 from datahub.metadata.urns import DatasetUrn, SchemaFieldUrn
 from datahub.utilities.urns.error import InvalidUrnError
+from expandvars import ExpandvarsException
 from pydantic import ValidationError
 from yaml import YAMLError
 
@@ -51,7 +52,7 @@ def _load(path: str) -> LineageConfig:
     except ValidationError as e:
         problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors(include_input=False))
         raise ConfigurationError(f"lineage_file {path}: {problems}") from None
-    except (DataHubConfigurationError, YAMLError, OSError, UnicodeDecodeError) as e:
+    except (DataHubConfigurationError, ExpandvarsException, YAMLError, OSError, UnicodeDecodeError) as e:
         raise ConfigurationError(f"lineage_file {path}: {e}") from e
 
 
