@@ -7,12 +7,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT := output
+AIRFLOW_2 ?= 2.11.2
+AIRFLOW_3 ?= 3.3.2
+AIRFLOWS := .venv-airflow-2/.installed-$(AIRFLOW_2) .venv-airflow-3/.installed-$(AIRFLOW_3)
+AIRFLOW_CONSTRAINTS := https://raw.githubusercontent.com/apache/airflow/constraints-
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
+.PHONY: help demo test test-airflow oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +30,9 @@ demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json an
 
 test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-airflow: $(VENV)/.developed $(AIRFLOWS) ## Run the example DAGs under Airflow 2 and 3 (about ten minutes)
+	@TEST_AIRFLOW=1 $(BIN)/python -m pytest tests/airflow $(ARGS)
 
 oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about three quarters of an hour)
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) --editable '.[oracles]'; }
@@ -59,7 +66,7 @@ golden: $(VENV)/.developed ## Write the golden files anew; read their diff befor
 	@$(BIN)/python -m pytest --update-golden-files
 
 clean: ## Remove .venv, output and caches
-	@rm -rf $(VENV) $(OUTPUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf $(VENV) .venv-airflow-* $(OUTPUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -74,4 +81,16 @@ $(VENV)/.installed: $(VENV)/bin/python setup.py $(SOURCES)
 $(VENV)/.developed: $(VENV)/bin/python setup.py
 	@echo "Installing datahub-aws-lineage with its development tools (a few minutes) ..."
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# With the versions that Airflow was released with, where its constraints can be fetched; else with what pip finds.
+$(AIRFLOWS):
+	@rm -rf $(@D); $(PYTHON) -m venv $(@D)
+	@version=$(patsubst .installed-%,%,$(@F)); python=$$($(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])"); \
+		echo "Installing Airflow $$version (a minute or two) ..."; \
+		curl --silent --fail --location --max-time 20 --output $(@D)/constraints.txt \
+			$(AIRFLOW_CONSTRAINTS)$$version/constraints-$$python.txt \
+			|| { echo "Its constraints cannot be fetched: installing what pip finds"; : > $(@D)/constraints.txt; }; \
+		$(@D)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+			"apache-airflow[virtualenv]==$$version" --constraint $(@D)/constraints.txt
 	@touch $@

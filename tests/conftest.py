@@ -12,8 +12,8 @@ __all__ = ["load_golden_flags", "pytest_addoption"]
 
 @pytest.fixture(scope="session", autouse=True)
 def no_version_check(request: pytest.FixtureRequest) -> Iterator[None]:
-    """DataHub's pipeline asks the network for newer versions of itself. Only integration tests run pipelines."""
+    """DataHub's pipeline asks the network for newer versions of itself. Only these tests run pipelines."""
     with pytest.MonkeyPatch.context() as patch:
-        if any("integration" in item.path.parts for item in request.session.items):
+        if any({"integration", "airflow"} & set(item.path.parts) for item in request.session.items):
             patch.setattr("datahub.ingestion.run.pipeline.retrieve_version_stats", lambda **_: None)
         yield

@@ -35,6 +35,9 @@ CONFIG = {
 }
 
 TOKEN = "loopback-token"
+RUNS = {"dataHubIngestionSource", "dataHubExecutionRequest"}
+"""Entities by which DataHub's pipeline tells of a run; it calls the platform `unknown`, whatever the source."""
+
 ENTITY = "/entitiesV2/"
 OPENAPI = "/openapi/v3/entity/"
 
@@ -43,12 +46,14 @@ OPENAPI = "/openapi/v3/entity/"
 class MetadataService:
     """What was received. `refused` says what is wrong with proposals that were answered with 422.
 
-    `silent`: it knows nothing of what it has been told.
+    `silent`: it knows nothing of what it has been told. `fail_after`: how many proposals it still takes before it
+    refuses one, once.
     """
 
     url: str = ""
     version: str = "v1.2.0"
     silent: bool = False
+    fail_after: int | None = None
     proposals: list[MetadataChangeProposalClass] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
@@ -57,12 +62,24 @@ class MetadataService:
     def take(self, written: dict[str, Any]) -> list[str]:
         """Keeps one proposal as it came over the wire; gives what is wrong with it."""
         proposal = MetadataChangeProposalClass.from_obj(post_json_transform(written))
-        found = problems(proposal)
+        found = [] if proposal.entityType in RUNS else problems(proposal)
         with self._lock:
+            found += self._failure()
             self.refused.extend(found)
             if not found:
                 self.proposals.append(proposal)
         return found
+
+    def _failure(self) -> list[str]:
+        if self.fail_after is None:
+            return []
+        self.fail_after = self.fail_after - 1 if self.fail_after else None
+        return [] if self.fail_after is not None else ["this one fails"]
+
+    def forget(self) -> None:
+        """Forgets all that it has been told."""
+        for kept in (self.proposals, self.refused, self.unknown_calls):
+            kept.clear()
 
     def aspects(self, name: str) -> dict[str, Any]:
         """The last `name` aspect of each entity (a patch: its operations)."""
