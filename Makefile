@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT := output
@@ -16,10 +17,10 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test test-airflow oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
+.PHONY: help demo test test-airflow test-pythons oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json and say what came out
 	@mkdir -p $(OUTPUT)
@@ -33,6 +34,9 @@ test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 
 test-airflow: $(VENV)/.developed $(AIRFLOWS) ## Run the example DAGs under Airflow 2 and 3 (about ten minutes)
 	@TEST_AIRFLOW=1 $(BIN)/python -m pytest tests/airflow $(ARGS)
+
+test-pythons: ## Install wheel and sdist with each Python and the oldest acryl-datahub, and run the demo (PYTHONS="python3.12")
+	@tests/release/try_packages.sh $(PYTHONS)
 
 oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about three quarters of an hour)
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) --editable '.[oracles]'; }
