@@ -21,7 +21,7 @@ setup(
     package_data={"datahub_aws_lineage": ["py.typed"]},
     install_requires=[
         # The `sql-parser` extra carries DataHub's own pin of sqlglot, which this package follows.
-        "acryl-datahub[datahub-rest,sql-parser]>=1.7.0",
+        "acryl-datahub[datahub-rest,sql-parser]>=1.7.0.8",
         "boto3>=1.34",
         "expandvars>=0.6.5",  # with which DataHub fills variables into recipes
         "pydantic>=2",
