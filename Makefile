@@ -17,7 +17,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test test-airflow test-pythons oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
+.PHONY: help demo test test-airflow test-natives test-pythons oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ test-airflow: $(VENV)/.developed $(AIRFLOWS) ## Run the example DAGs under Airfl
 
 test-pythons: ## Install wheel and sdist with each Python and the oldest acryl-datahub, and run the demo (PYTHONS="python3.12")
 	@tests/release/try_packages.sh $(PYTHONS)
+
+test-natives: $(VENV)/.developed ## Compare with DataHub's own sources: glue, athena, redshift, s3, iceberg (installs 450 MB; two minutes)
+	@$(BIN)/python -c "import pyathena, redshift_connector, pyiceberg" 2> /dev/null \
+		|| { echo "Installing DataHub's own sources ..."; $(PIP) --editable '.[dev,natives]'; }
+	@$(BIN)/python -m pytest tests/integration/test_beside_natives.py tests/integration/test_coexistence.py $(ARGS)
 
 oracles: $(VENV)/.developed ## Ask PostgreSQL, DuckDB and Spark about thousands of queries (ARGS="-k spark"; about three quarters of an hour)
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || { echo "Installing PySpark ..."; $(PIP) --editable '.[oracles]'; }

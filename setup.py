@@ -44,6 +44,8 @@ setup(
             "ruff",
             "types-PyYAML",
         ],
+        # DataHub's further sources of AWS. Not [iceberg]: its s3fs holds boto3 back, and SQLite's catalog needs none.
+        "natives": ["acryl-datahub[athena,redshift,s3-slim]", "pyiceberg[sql-sqlite]>=0.11,<0.12", "sortedcontainers"],
         "oracles": ["pyspark>=3.5"],
     },
     entry_points={

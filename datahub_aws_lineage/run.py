@@ -331,6 +331,7 @@ def _naming(config: AwsLineageConfig, sites: Iterable[Site]) -> Naming:
             for warehouse in warehouses
             for namespace, instance in warehouse.datashare_instance_map.items()
         },
+        s3_instance=config.s3_platform_instance,
         external_instances={
             schema.lower(): instance
             for warehouse in warehouses

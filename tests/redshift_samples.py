@@ -109,17 +109,22 @@ class Warehouse:
     def times_asked(self, sql: str) -> int:
         return sum(1 for text, _, _ in self.asked if text == sql)
 
+    def answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What one operation of the Data API gives."""
+        answer: dict[str, Any] = getattr(self, f"_on_{operation}")(request)
+        return answer
+
     def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         target, body = request.headers["X-Amz-Target"], request.body
         operation = (target.decode() if isinstance(target, bytes) else target).rpartition(".")[2]
         assert isinstance(body, bytes)
-        answer = getattr(self, f"_on_{operation}")(json.loads(body))
+        answer = self.answer(operation, json.loads(body))
         shape = self._model.operation_model(operation).output_shape
         assert shape is not None
         validate_parameters(answer, shape)
         return AWSResponse(str(request.url), 200, HTTPHeaders(), _Raw(json.dumps(answer).encode()))
 
-    def _on_ExecuteStatement(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _on_ExecuteStatement(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         parameters = {item["name"]: item["value"] for item in request.get("Parameters", ())}
         self.asked.append((request["Sql"], request["Database"], parameters))
         statement_id = f"{len(self.asked):08d}-0000-0000-0000-000000000000"
@@ -127,13 +132,13 @@ class Warehouse:
         self._results[statement_id] = answer(parameters) if callable(answer) else answer
         return {"Id": statement_id}
 
-    def _on_DescribeStatement(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _on_DescribeStatement(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         result = self._results[request["Id"]]
         if isinstance(result, Fails):
             return {"Id": request["Id"], "Status": "FAILED", "Error": result.message}
         return {"Id": request["Id"], "Status": "FINISHED", "HasResultSet": True}
 
-    def _on_GetStatementResult(self, request: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+    def _on_GetStatementResult(self, request: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802
         rows = self._results[request["Id"]]
         assert not isinstance(rows, Fails)
         start = int(request.get("NextToken", 0))

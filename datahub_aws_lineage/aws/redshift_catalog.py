@@ -145,7 +145,7 @@ class RedshiftCatalogReader:
             kinds={_name(row, "schema_name", "table_name"): row for row in tables},
             views=self._read_views(database, materialized),
             late_binding={
-                name: tuple(Column(_text(row["col_name"]).lower(), _text(row["col_type"])) for row in rows)
+                name: tuple(Column(_text(row["col_name"]), _text(row["col_type"])) for row in rows)
                 for name, rows in groupby(late_binding, key=lambda row: _name(row, "view_schema", "view_name"))
             },
             locations={_name(row, "schemaname", "tablename"): _text(row["location"]) for row in external},
@@ -260,9 +260,7 @@ def _view_definition(database: str, view: _View | None) -> ViewDefinition | None
 
 
 def _column(row: _Row) -> Column:
-    return Column(
-        name=_text(row["column_name"]).lower(), type=_column_type(row), comment=_text(row["remarks"]).strip() or None
-    )
+    return Column(name=_text(row["column_name"]), type=_column_type(row), comment=_text(row["remarks"]).strip() or None)
 
 
 def _column_type(row: _Row) -> str:

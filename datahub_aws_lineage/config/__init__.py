@@ -162,7 +162,10 @@ class AwsLineageConfig(
         default=True,
         description="Emit a bare dataset (its name, and the columns that lineage mentions) for each S3 location of "
         "lineage; without it, DataHub's graph leaves the location out. Set to false where DataHub's `s3` source "
-        "describes them.",
+        "describes all of them.",
+    )
+    s3_platform_instance: str | None = Field(
+        default=None, description="Platform instance of S3 locations, as DataHub's `s3` source has it."
     )
     incremental_lineage: bool = Field(
         default=True,

@@ -1,11 +1,14 @@
-"""`lineage_only`: the settings that keep this source from what DataHub's own sources emit."""
+"""`lineage_only`: the settings that keep this source from what DataHub's own sources emit.
+
+S3 locations may be asked for beside it: of one that DataHub has, all stays as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_OF_RECIPE = ("include_catalog_metadata", "include_s3_datasets")
+_OF_RECIPE = ("include_catalog_metadata",)
 _OF_STATEMENTS = ("include_usage_statistics", "include_operational_stats")
 
 
@@ -17,6 +20,7 @@ def lineage_alone(settings: Mapping[str, Any]) -> dict[str, Any]:
     if settings.get("incremental_lineage") is False:
         raise ValueError("lineage_only: incremental_lineage is false, which replaces what other sources have said")
     off = {**_without(settings, "", _OF_RECIPE), "athena": _athena(settings.get("athena"))}
+    off.setdefault("include_s3_datasets", False)
     off["redshift"] = _warehouses(settings.get("redshift"), "redshift")
     if isinstance(settings.get("accounts"), list):
         off["accounts"] = [

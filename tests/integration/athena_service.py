@@ -28,7 +28,9 @@ ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Analyst_0a1b/alice@e
 DBT = f"arn:aws:iam::{ACCOUNT}:user/dbt"
 
 _LOADER = botocore.session.get_session()
-_TARGETS = {"AmazonAthena": "athena", "AWSGlue": "glue", "CloudTrail_20131101": "cloudtrail"}
+_TARGETS = {"AmazonAthena": "athena", "AWSGlue": "glue", "CloudTrail_20131101": "cloudtrail"} | {
+    "RedshiftData": "redshift-data"
+}
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,13 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from datahub.emitter.serialization_helper import post_json_transform, pre_json_transform
+from aspect_patches import patched
+from datahub.emitter.serialization_helper import post_json_transform
 from datahub.metadata.schema_classes import (
     DatahubIngestionCheckpointClass,
-    GlobalTagsClass,
     MetadataChangeProposalClass,
-    UpstreamLineageClass,
 )
 from strict_schema import problems
-from tag_patches import merge as merge_by_keys
-from upstream_patches import merge
 
 CONFIG = {
     "noCode": "true",
@@ -90,7 +87,7 @@ class MetadataService:
         }
 
     def entity(self, urn: str) -> dict[str, Any]:
-        """An entity in the form of `entitiesV2`: its aspects as they stand, patches of lineage and of tags applied."""
+        """An entity in the form of `entitiesV2`: its aspects as they stand, patches applied."""
         aspects: dict[str, Any] = {}
         for proposal in self.proposals:
             if proposal.entityUrn != urn or proposal.aspect is None:
@@ -100,11 +97,8 @@ class MetadataService:
                 aspects.setdefault(name, value)
             elif proposal.changeType != "PATCH":
                 aspects[name] = value
-            elif name == UpstreamLineageClass.ASPECT_NAME:
-                before = UpstreamLineageClass.from_obj(aspects[name]) if name in aspects else None
-                aspects[name] = pre_json_transform(merge(before, value).to_obj())
-            elif name == GlobalTagsClass.ASPECT_NAME:
-                aspects[name] = merge_by_keys(aspects.get(name), value)
+            else:
+                aspects[name] = patched(name, aspects.get(name), value)
         return {"urn": urn, "aspects": {name: {"value": value} for name, value in aspects.items()}}
 
     def last_checkpoint(self, urn: str) -> list[dict[str, Any]]:

@@ -184,6 +184,12 @@ def test_lineage_only_touches_nothing_of_other_sources(tmp_path: Path) -> None:
     assert all(one["changeType"] == "PATCH" for one in ingested.proposals if one["entityType"] == "dataset")
 
 
+def test_lineage_only_may_show_locations() -> None:
+    config = AwsLineageConfig.model_validate({"lineage_only": True, "include_s3_datasets": True})
+    assert config.include_s3_datasets
+    assert not config.include_catalog_metadata
+
+
 def test_lineage_only_and_what_it_sets() -> None:
     log = {"type": "audit_log", "bucket": "b"}
     warehouse = {"name": "w", "query_logs": [log]}

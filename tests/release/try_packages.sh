@@ -44,7 +44,7 @@ echo "Building the wheel and the source distribution ..."
 git -C "$checkout" archive --prefix=source/ HEAD | tar -x -C "$work"
 "$work/build/bin/python" -m build --outdir "$work/dist" "$work/source" > "$work/build.log" 2>&1 || { tail "$work/build.log"; exit 1; }
 wheel=$(echo "$work"/dist/*.whl)
-unzip -l "$wheel" | grep --quiet "datahub_aws_lineage/py.typed"
+unzip -l "$wheel" | grep "datahub_aws_lineage/py.typed" > /dev/null
 
 try_package "$1" "$(echo "$work"/dist/*.tar.gz)"
 try_package "$1" "$wheel" "acryl-datahub==$oldest"

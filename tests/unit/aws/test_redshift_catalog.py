@@ -113,12 +113,12 @@ def test_schemas_become_databases_of_the_catalog(notes: Notes) -> None:
     assert notes.untroubled
 
 
-def test_a_table_has_lower_case_names_and_full_types(notes: Notes) -> None:
+def test_a_table_has_a_lower_case_name_and_columns_as_they_are_stored(notes: Notes) -> None:
     assert tables(notes)["dev.sales.orders"] == Table(
         platform="redshift",
         name=TableName("dev", "sales", "orders"),
         columns=(
-            Column("id", "bigint", "key"),
+            Column("ID", "bigint", "key"),
             Column("state", "character varying(8)"),
             Column("flag", "character(1)"),
             Column("at", "timestamp without time zone"),
