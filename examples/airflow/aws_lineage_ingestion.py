@@ -1,6 +1,6 @@
 """What the example DAGs share: an operator that runs a recipe of `aws-lineage` in a virtualenv of its own.
 
-Runs on Airflow 2 (from 2.8) and Airflow 3. Nothing of DataHub is installed beside Airflow.
+Runs on Airflow 2 (from 2.10, whose operator takes `env_vars`) and 3. Nothing of DataHub is installed beside Airflow.
 """
 
 from __future__ import annotations
