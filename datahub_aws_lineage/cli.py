@@ -165,7 +165,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def schema(_: argparse.Namespace) -> None:
-    from datahub_aws_lineage.config import recipe_schema
+    from datahub_aws_lineage.config.recipes import recipe_schema
 
     sys.stdout.write(json.dumps(recipe_schema(), indent=2) + "\n")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from datahub_aws_lineage.aws import organizations, sessions
 from datahub_aws_lineage.checks import Check, Finding, try_one
-from datahub_aws_lineage.config import load_recipe
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.connection_test import capability_checks, identity_check
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.sites import open_sites

@@ -7,7 +7,8 @@ from pathlib import Path
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.aws.sessions import Session, open_session
 from datahub_aws_lineage.checks import try_one
-from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.connection_test import capability_checks, identity_check
 from datahub_aws_lineage.errors import AwsLineageError, ConfigurationError
 from datahub_aws_lineage.model.ports import Diagnostics

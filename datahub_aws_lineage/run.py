@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from datahub_aws_lineage.garbage import collected_seldom
 from datahub_aws_lineage.lineage.catalog import CatalogIndex
 from datahub_aws_lineage.lineage.history import History
 from datahub_aws_lineage.lineage.notes import notes_of
-from datahub_aws_lineage.lineage.resolver import Naming, Resolver
+from datahub_aws_lineage.lineage.resolver import Resolver
 from datahub_aws_lineage.lineage.session import Session
 from datahub_aws_lineage.model.catalog import Database, DataCatalog, Table
 from datahub_aws_lineage.model.lineage import Statement, StatementLineage, Unresolved
@@ -36,7 +36,7 @@ from datahub_aws_lineage.publication import Publication
 from datahub_aws_lineage.query_logs import QueryLogs
 from datahub_aws_lineage.readers import Labelled, Readers, open_window
 from datahub_aws_lineage.report import AwsLineageReport
-from datahub_aws_lineage.sites import Site
+from datahub_aws_lineage.sites import Site, naming
 from datahub_aws_lineage.sql import Repeats, analyze, fingerprint
 
 
@@ -66,7 +66,7 @@ class Run:
         for site in sites:
             warehouses = [warehouse.name for warehouse in site.config.redshift]
             self._index.sites.add(site.name, site.region, site.account_id, warehouses)
-        self._resolver = Resolver(self._index, _naming(config, sites))
+        self._resolver = Resolver(self._index, naming(config, sites))
         self._memories, self._memory = memories, memories.open()
         self._publication = Publication(config, report, stored, self._memory)
         self._tags = Tags(self._diagnostics, stored)
@@ -312,32 +312,6 @@ class Run:
 
 def _of_site(part: str, site: str | None) -> str:
     return part if site is None else f"{site}: {part}"
-
-
-def _naming(config: AwsLineageConfig, sites: Iterable[Site]) -> Naming:
-    warehouses = config.warehouses
-    return Naming(
-        data_catalog_platform=config.glue.platform,
-        glue_instance=config.platform_instance,
-        glue_instances=config.glue.platform_instance_map,
-        site_instances={site.name: site.config.platform_instance for site in sites if site.name is not None},
-        redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
-        athena_catalogs={
-            name: (catalog.platform, catalog.platform_instance, catalog.database)
-            for name, catalog in config.athena.catalogs.items()
-        },
-        namespace_instances={
-            namespace: instance
-            for warehouse in warehouses
-            for namespace, instance in warehouse.datashare_instance_map.items()
-        },
-        s3_instance=config.s3_platform_instance,
-        external_instances={
-            schema.lower(): instance
-            for warehouse in warehouses
-            for schema, instance in warehouse.external_instance_map.items()
-        },
-    )
 
 
 def _without_secrets(table: Table) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from datahub_aws_lineage.aws.sessions import Session, assumed_session, open_sess
 from datahub_aws_lineage.config import AccountConfig, AwsLineageConfig, OrganizationConfig
 from datahub_aws_lineage.emit.urns import aws_partition
 from datahub_aws_lineage.errors import AwsLineageError
+from datahub_aws_lineage.lineage.resolver import Naming
 from datahub_aws_lineage.model.ports import Diagnostics
 from datahub_aws_lineage.readers import open_clients
 
@@ -136,3 +137,30 @@ def _warn_of_shared_instances(sites: list[Site], diagnostics: Diagnostics) -> No
         if len(names) > 1:
             detail = f"{', '.join(names)}: {instance or 'none'}; give each its own, as `{{account_name}}-{{region}}`"
             diagnostics.warning("Accounts share a platform instance: their tables of one name become one", detail)
+
+
+def naming(config: AwsLineageConfig, sites: Iterable[Site]) -> Naming:
+    """The part of a recipe, and of its sites, in the names of datasets."""
+    warehouses = config.warehouses
+    return Naming(
+        data_catalog_platform=config.glue.platform,
+        glue_instance=config.platform_instance,
+        glue_instances=config.glue.platform_instance_map,
+        site_instances={site.name: site.config.platform_instance for site in sites if site.name is not None},
+        redshift_instances={warehouse.name: warehouse.platform_instance for warehouse in warehouses},
+        athena_catalogs={
+            name: (catalog.platform, catalog.platform_instance, catalog.database)
+            for name, catalog in config.athena.catalogs.items()
+        },
+        namespace_instances={
+            namespace: instance
+            for warehouse in warehouses
+            for namespace, instance in warehouse.datashare_instance_map.items()
+        },
+        s3_instance=config.s3_platform_instance,
+        external_instances={
+            schema.lower(): instance
+            for warehouse in warehouses
+            for schema, instance in warehouse.external_instance_map.items()
+        },
+    )

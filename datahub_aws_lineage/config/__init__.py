@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
-from datahub.configuration.common import ConfigModel, MetaError
-from datahub.configuration.config_loader import load_config_file
 from datahub.configuration.source_common import EnvConfigMixin, PlatformInstanceConfigMixin
 from datahub.configuration.time_window_config import BaseTimeWindowConfig
 from datahub.ingestion.api.incremental_lineage_helper import IncrementalLineageConfigMixin
@@ -16,10 +13,8 @@ from datahub.ingestion.source.aws.aws_common import AwsConnectionConfig
 from datahub.ingestion.source.state.stale_entity_removal_handler import StatefulStaleMetadataRemovalConfig
 from datahub.ingestion.source.state.stateful_ingestion_base import StatefulIngestionConfigBase
 from datahub.ingestion.source.usage.usage_common import BaseUsageConfig
-from expandvars import ExpandvarsException
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
 from typing_extensions import Self
-from yaml import YAMLError
 
 from datahub_aws_lineage.config.accounts import AccountConfig, OrganizationConfig, reject_unknown_fields
 from datahub_aws_lineage.config.athena import (
@@ -34,6 +29,7 @@ from datahub_aws_lineage.config.athena import (
 )
 from datahub_aws_lineage.config.glue import GlueConfig
 from datahub_aws_lineage.config.lineage_only import lineage_alone
+from datahub_aws_lineage.config.parts import EdgeMemoryConfig, UsageConfig
 from datahub_aws_lineage.config.patterns import ALL, Pattern, reject_unused
 from datahub_aws_lineage.config.redshift import (
     AuditLog,
@@ -44,7 +40,6 @@ from datahub_aws_lineage.config.redshift import (
     RedshiftConfig,
     SystemViewsLog,
 )
-from datahub_aws_lineage.errors import ConfigurationError
 from datahub_aws_lineage.model.queries import TimeWindow
 
 __all__ = [
@@ -69,9 +64,6 @@ __all__ = [
     "RedshiftConfig",
     "SystemViewsLog",
     "UsageConfig",
-    "load_recipe",
-    "parse_recipe",
-    "recipe_schema",
 ]
 
 SOURCE_TYPE = "aws-lineage"
@@ -79,29 +71,6 @@ PATIENT_RETRIES = {"aws_retry_mode": "adaptive", "aws_retry_num": 9}
 """Athena allows a whole account five list calls a second; DataHub's default gives up too early for that."""
 
 QueryText = Literal["full", "masked", "none"]
-
-
-class EdgeMemoryConfig(ConfigModel):
-    """What is remembered of the edges that were emitted, from run to run."""
-
-    path: str | None = Field(
-        default=None,
-        min_length=1,
-        description="File that remembers the edges. Default: DataHub, by stateful ingestion.",
-    )
-    expire_after_days: int = Field(
-        default=100, ge=1, description="Days after which an edge that no run has seen any more is taken back."
-    )
-
-
-class UsageConfig(ConfigModel):
-    """What is told of how datasets are used, beyond lineage."""
-
-    top_n_queries: int = Field(default=10, ge=1, le=1000, description="Queries named for each table and day at most.")
-    include_top_n_queries: bool = Field(default=True, description="Name the most frequent queries of each table.")
-    include_read_operational_stats: bool = Field(
-        default=False, description="Emit an operation for each query that reads a table too, not for changes alone."
-    )
 
 
 class AwsLineageConfig(
@@ -369,48 +338,3 @@ class AwsLineageConfig(
         if not (self.glue.enabled or athena or self.warehouses):
             raise ValueError("nothing to read: glue and athena are disabled and redshift is empty")
         return self
-
-
-def recipe_schema() -> dict[str, Any]:
-    """The JSON schema of a recipe of this source; of other parts of a recipe it says nothing."""
-    config = AwsLineageConfig.model_json_schema(ref_template="#/$defs/{model}")
-    definitions = config.pop("$defs", {})
-    source = {
-        "type": "object",
-        "properties": {"type": {"const": SOURCE_TYPE}, "config": config},
-        "required": ["type"],
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Recipe of aws-lineage",
-        "type": "object",
-        "properties": {"source": source},
-        "required": ["source"],
-        "$defs": definitions,
-    }
-
-
-def parse_recipe(recipe: Any, origin: str) -> AwsLineageConfig:
-    """The configuration of this source within a whole recipe.
-
-    Raises ConfigurationError when the recipe is of another source; pydantic's ValidationError when it is not valid.
-    """
-    source = recipe.get("source") if isinstance(recipe, dict) else None
-    kind = source.get("type") if isinstance(source, dict) else None
-    if not isinstance(source, dict) or kind != SOURCE_TYPE:
-        raise ConfigurationError(f"{origin}: source.type is {kind!r}; expected {SOURCE_TYPE!r}")
-    return AwsLineageConfig.model_validate(source.get("config") or {})
-
-
-def load_recipe(path: Path) -> AwsLineageConfig:
-    """Reads a recipe as `datahub ingest` does, with `${VARIABLE}` filled in from the environment.
-
-    Raises ConfigurationError where it cannot be read or is not valid.
-    """
-    try:
-        return parse_recipe(load_config_file(path, allow_remote=False), str(path))
-    except ValidationError as e:
-        problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors(include_input=False))
-        raise ConfigurationError(f"{path}: {problems}") from None
-    except (MetaError, YAMLError, ExpandvarsException) as e:
-        raise ConfigurationError(f"{path}: {e}") from e

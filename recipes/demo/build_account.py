@@ -20,7 +20,8 @@ from answers.redshift import RedshiftData
 from answers.wire import AnsweringSession, Service
 
 from datahub_aws_lineage.aws.clients import Clients
-from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.connection_test import capability_checks
 from datahub_aws_lineage.readers import Readers
 from datahub_aws_lineage.report import AwsLineageReport

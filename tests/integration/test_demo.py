@@ -16,7 +16,7 @@ from datahub.utilities.urns.field_paths import get_simple_field_path_from_v2_fie
 from readme import check_block, fenced
 from strict_schema import assert_valid_file
 
-from datahub_aws_lineage.config import load_recipe
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.report import AwsLineageReport
 from datahub_aws_lineage.source import AwsLineageSource
 from datahub_aws_lineage.summary import Emitted, Field, read_emitted, render

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from readme import README
 
-from datahub_aws_lineage.config import AwsLineageConfig, parse_recipe
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.config.recipes import parse_recipe
 
 ROOT = README.parent
 FOLDER = ROOT / "examples" / "airflow"

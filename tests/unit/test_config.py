@@ -10,16 +10,8 @@ import pytest
 from freezegun import freeze_time
 from pydantic import ValidationError
 
-from datahub_aws_lineage.config import (
-    AuditLog,
-    AwsLineageConfig,
-    FileLog,
-    LogGroup,
-    PublishedTables,
-    SystemViewsLog,
-    load_recipe,
-    parse_recipe,
-)
+from datahub_aws_lineage.config import AuditLog, AwsLineageConfig, FileLog, LogGroup, PublishedTables, SystemViewsLog
+from datahub_aws_lineage.config.recipes import load_recipe, parse_recipe
 from datahub_aws_lineage.errors import ConfigurationError
 
 SERVERLESS = {"name": "analytics", "work_group": "wg"}

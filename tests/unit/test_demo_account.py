@@ -13,7 +13,8 @@ import pytest
 from datahub_aws_lineage.athena_readers import may_execute
 from datahub_aws_lineage.aws.clients import Clients
 from datahub_aws_lineage.checks import try_one
-from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.connection_test import capability_checks
 from datahub_aws_lineage.model.catalog import Table
 from datahub_aws_lineage.model.lineage import StatementLineage

@@ -37,7 +37,8 @@ from datahub_aws_lineage.aws import (
     redshift_published,
     sessions,
 )
-from datahub_aws_lineage.config import AwsLineageConfig, load_recipe
+from datahub_aws_lineage.config import AwsLineageConfig
+from datahub_aws_lineage.config.recipes import load_recipe
 from datahub_aws_lineage.sql import dialects, relations
 from datahub_aws_lineage.version import __version__
 
