@@ -17,7 +17,7 @@ SOURCES := $(shell find datahub_aws_lineage -name '*.py' -o -name py.typed)
 
 export DATAHUB_TELEMETRY_ENABLED := false
 
-.PHONY: help demo test test-airflow test-natives test-pythons oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
+.PHONY: help demo test test-airflow test-executor test-natives test-pythons oracles lint bench bench-growth bench-million bench-athena bench-names format golden clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ demo: $(VENV)/.installed ## Ingest the recorded account into output/demo.json an
 
 test: $(VENV)/.developed ## Run the tests (ARGS="-k glue" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-executor: $(VENV)/.developed ## Run and test the source as DataHub's UI does, in environments that its executor makes (two minutes)
+	@$(PIP) uv
+	@TEST_EXECUTOR=1 $(BIN)/python -m pytest tests/executor $(ARGS)
 
 test-airflow: $(VENV)/.developed $(AIRFLOWS) ## Run the example DAGs under Airflow 2 and 3 (about ten minutes)
 	@TEST_AIRFLOW=1 $(BIN)/python -m pytest tests/airflow $(ARGS)

@@ -14,6 +14,6 @@ __all__ = ["load_golden_flags", "pytest_addoption"]
 def no_version_check(request: pytest.FixtureRequest) -> Iterator[None]:
     """DataHub's pipeline asks the network for newer versions of itself. Only these tests run pipelines."""
     with pytest.MonkeyPatch.context() as patch:
-        if any({"integration", "airflow"} & set(item.path.parts) for item in request.session.items):
+        if any({"integration", "airflow", "executor"} & set(item.path.parts) for item in request.session.items):
             patch.setattr("datahub.ingestion.run.pipeline.retrieve_version_stats", lambda **_: None)
         yield
