@@ -46,6 +46,7 @@ from datahub.metadata.schema_classes import (
     UpstreamLineageClass,
 )
 from datahub.metadata.urns import DataPlatformUrn, DatasetUrn, SchemaFieldUrn, Urn
+from datahub.utilities.urns._urn_base import _SpecificUrn
 from datahub.utilities.urns.error import InvalidUrnError
 
 Item: TypeAlias = (
@@ -103,7 +104,7 @@ def file_problems(path: str | Path) -> list[str]:
             found.append(f"[{index}] cannot be read: {error!s:.200}")
             continue
         found.extend(f"[{index}] {problem}" for problem in problems(item))
-        found.extend(f"[{index}] {problem}" for problem in _difference(written, form, ""))
+        found.extend(f"[{index}] {problem}" for problem in difference(written, form, ""))
     return found
 
 
@@ -125,17 +126,17 @@ def _written_form(item: MetadataChangeProposalWrapper | MetadataChangeProposalCl
     return form
 
 
-def _difference(written: Any, read: Any, path: str) -> Iterator[str]:
+def difference(written: Any, read: Any, path: str) -> Iterator[str]:
     """What stands in the file and did not survive being read."""
     if isinstance(written, dict) and isinstance(read, dict):
         for key, value in written.items():
             if value is not None and key not in read:
                 yield f"unknown field {path}/{key}"
             elif value is not None:
-                yield from _difference(value, read[key], f"{path}/{key}")
+                yield from difference(value, read[key], f"{path}/{key}")
     elif isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
         for position, (left, right) in enumerate(zip(written, read, strict=True)):
-            yield from _difference(left, right, f"{path}/{position}")
+            yield from difference(left, right, f"{path}/{position}")
     elif written != read:
         yield f"{path} is {written!r} in the file, read as {read!r}"
 
@@ -181,6 +182,8 @@ def _proposal_problems(
         yield f"{where}: {problem}"
     for problem in _meaning_problems(urn, aspect):
         yield f"{where}: {problem}"
+    if KEY_ASPECTS.get(entity_type or "") is type(aspect) and aspect != _key_of(urn):
+        yield f"{where}: not the key of this URN"
 
 
 def _entity_problems(urn: str, entity_type: str | None, aspect_name: str | None) -> Iterator[str]:
@@ -196,6 +199,20 @@ def _entity_problems(urn: str, entity_type: str | None, aspect_name: str | None)
     key = KEY_ASPECTS[entity_type]
     if aspect_name != key.get_aspect_name() and aspect_name not in key.ASPECT_INFO["entityAspects"]:
         yield f"{urn}: a {entity_type} has no aspect {aspect_name}"
+    made = _key_of(urn)
+    if made is None or type(made) is not key:
+        yield f"{urn}: no key of a {entity_type} can be made of it"
+    else:
+        yield from (f"{urn}: {problem}" for problem in _value_problems(made.RECORD_SCHEMA, made, "key", {}))
+
+
+def _key_of(urn: str) -> DictWrapper | None:
+    """The key aspect, which DataHub's server makes of the URN that it is sent."""
+    try:
+        parsed = Urn.from_string(urn)
+    except InvalidUrnError:
+        return None
+    return parsed.to_key_aspect() if isinstance(parsed, _SpecificUrn) else None
 
 
 # ---- values, by Avro schema -----------------------------------------------------------------------------------------
@@ -452,7 +469,7 @@ def _upstream_patch_problems(path: Sequence[str], value: Any) -> Iterator[str]:
     upstream = UpstreamClass.from_obj(copy.deepcopy(value))
     if upstream.dataset != path[1]:
         yield f"{upstream.dataset} under the key {path[1]}"
-    yield from _difference(value, upstream.to_obj(), "")
+    yield from difference(value, upstream.to_obj(), "")
     yield from _value_problems(UpstreamClass.RECORD_SCHEMA, upstream, "upstream", {})
 
 
@@ -465,7 +482,7 @@ def _tags_patch_problems(path: Sequence[str], value: Any) -> Iterator[str]:
         tag = TagAssociationClass.from_obj(copy.deepcopy(told))
         if tag.tag != urn or tag.attribution is None or tag.attribution.source != path[1]:
             yield f"{tag} under the keys {path[1]} and {urn}"
-        yield from _difference(told, tag.to_obj(), "")
+        yield from difference(told, tag.to_obj(), "")
         yield from _value_problems(TagAssociationClass.RECORD_SCHEMA, tag, "tag", {})
 
 

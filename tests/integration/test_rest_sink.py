@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from datahub.emitter.mcp import MetadataChangeProposalWrapper
 from datahub.emitter.serialization_helper import pre_json_transform
 from datahub.ingestion.run.pipeline import Pipeline
@@ -19,14 +18,14 @@ from datahub.metadata.schema_classes import (
     SchemaFieldDataTypeClass,
     SchemaMetadataClass,
 )
-from metadata_server import TOKEN, MetadataService, metadata_service
+from metadata_server import MetadataService, metadata_service
+from sink_runs import ENDPOINTS, MODES, recipe, rest_sink, run, store_of, told
 from small_account import (
     DAILY,
     INSERT_DAILY,
     ORDERS,
     REDSHIFT_LOG,
     UNLOAD_DAILY,
-    WINDOW,
     SmallAccount,
     account,
     short,
@@ -42,21 +41,22 @@ def service() -> Iterator[MetadataService]:
         yield service
 
 
-def ingest(service: MetadataService, snapshot: Path, **recipe: Any) -> Pipeline:
-    return ingest_through({"mode": "SYNC"}, service, snapshot, recipe)
+def ingest(service: MetadataService, snapshot: Path, **source: Any) -> Pipeline:
+    return run(recipe(snapshot, rest_sink(service, mode="SYNC"), **source))
 
 
-def ingest_through(sink: dict[str, str], service: MetadataService, snapshot: Path, recipe: dict[str, Any]) -> Pipeline:
-    pipeline = Pipeline.create(
-        {
-            "pipeline_name": "small-account",
-            "source": {"type": "aws-lineage", "config": {"snapshot": str(snapshot), **WINDOW, **recipe}},
-            "sink": {"type": "datahub-rest", "config": {"server": service.url, "token": TOKEN, **sink}},
-        },
-        report_to=None,
-    )
-    pipeline.run()
-    return pipeline
+@pytest.fixture(scope="module")
+def file_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the `file` sink wrote of the account."""
+    folder = tmp_path_factory.mktemp("file")
+    to_file = {"type": "file", "config": {"filename": str(folder / "out.json")}}
+    run(recipe(SmallAccount(folder / "account").record(), to_file)).raise_from_status()
+    return folder / "out.json"
+
+
+@pytest.fixture(scope="module")
+def written(file_output: Path) -> MetadataService:
+    return store_of(file_output)
 
 
 def removed(service: MetadataService) -> set[str]:
@@ -66,23 +66,29 @@ def removed(service: MetadataService) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("sink", "version"),
+    ("mode", "endpoint", "version"),
     [
-        ({"mode": "SYNC"}, "v1.2.0"),
-        ({"mode": "ASYNC"}, "v1.2.0"),
-        ({"mode": "ASYNC_BATCH"}, "v1.2.0"),
-        ({"mode": "SYNC", "endpoint": "OPENAPI"}, "v1.2.0"),
-        ({"mode": "ASYNC_BATCH", "endpoint": "OPENAPI"}, "v1.2.0"),
-        ({"mode": "ASYNC_BATCH"}, "v1.7.0"),  # takes patches of more aspects
+        *((mode, endpoint, "v1.2.0") for mode in MODES for endpoint in ENDPOINTS),
+        *(("ASYNC_BATCH", endpoint, "v1.7.0") for endpoint in ENDPOINTS),  # takes patches of more aspects
     ],
 )
 def test_everything_arrives_and_is_valid(
-    service: MetadataService, account: SmallAccount, sink: dict[str, str], version: str
+    service: MetadataService, account: SmallAccount, written: MetadataService, mode: str, endpoint: str, version: str
 ) -> None:
+    """It is what the `file` sink writes, and what is said twice of one dataset comes in its order."""
     service.version = version
-    ingest_through(sink, service, account.record(), {}).raise_from_status()
+    pipeline = run(recipe(account.record(), rest_sink(service, mode=mode, endpoint=endpoint)))
+    pipeline.raise_from_status()
     assert service.refused == []
     assert service.unknown_calls == []
+    assert told(service) == told(written)
+    assert service.stored() == written.stored()
+    assert stored(service, DAILY_URN, "datasetProperties")["lastModified"]["time"] > 0
+    assert pipeline.sink.get_report().total_records_written == (0 if mode == "SYNC" else len(service.proposals))
+
+
+def test_what_arrives_is_the_account(service: MetadataService, account: SmallAccount) -> None:
+    ingest(service, account.record()).raise_from_status()
     assert {short(urn) for urn in service.aspects("schemaMetadata")} == {
         "glue sales.orders",
         "glue sales.daily",
@@ -95,6 +101,16 @@ def test_everything_arrives_and_is_valid(
     assert {short(urn) for urn in patches} >= {"glue sales.daily", "s3 exchange/daily"}
     assert all(operation["op"] == "add" for patch in patches.values() for operation in patch)
     assert len(service.aspects("queryProperties")) == 2
+
+
+def test_a_file_that_is_sent_later_says_the_same(
+    service: MetadataService, file_output: Path, written: MetadataService
+) -> None:
+    from_file = {"type": "file", "config": {"path": str(file_output)}}
+    run({"source": from_file, "sink": rest_sink(service)}).raise_from_status()
+    assert service.refused == []
+    assert told(service) == told(written)
+    assert service.stored() == written.stored()
 
 
 def test_a_table_that_is_gone_is_removed_by_the_next_run(service: MetadataService, account: SmallAccount) -> None:
@@ -149,17 +165,18 @@ def test_a_location_that_another_source_describes_gets_lineage_and_nothing_else(
     service: MetadataService, account: SmallAccount
 ) -> None:
     """With its lineage gone, it is not removed either."""
-    recipe = {
+    source: dict[str, Any] = {
         "include_s3_datasets": False,
         "stateful_ingestion": {"enabled": True, "fail_safe_threshold": 100.0},
     }
-    ingest(service, account.record(), **recipe)
+    ingest(service, account.record(), **source)
     assert "s3 exchange/daily" in {short(urn) for urn in service.aspects("upstreamLineage")}
     account.statements = [INSERT_DAILY]
-    ingest(service, account.record(), **recipe)
+    ingest(service, account.record(), **source)
     assert not any("dataPlatform:s3," in urn for urn in service.aspects("status"))
 
 
+DAILY_URN = "urn:li:dataset:(urn:li:dataPlatform:glue,sales.daily,PROD)"
 EXCHANGE = "urn:li:dataset:(urn:li:dataPlatform:s3,exchange/daily,PROD)"
 VIEW = "urn:li:dataset:(urn:li:dataPlatform:glue,sales.v_daily,PROD)"
 
@@ -236,23 +253,3 @@ def test_where_datahub_cannot_be_asked_nothing_of_others_is_replaced(
     assert set(service.entity(EXCHANGE)["aspects"]) == {"status", "upstreamLineage"}
     assert len(pipeline.source.get_report().warnings) == 1
     assert len(service.unknown_calls) == 1
-
-
-def test_the_service_is_strict(service: MetadataService) -> None:
-    """A guard for the guard: what is wrong with a proposal is answered and kept."""
-    broken: dict[str, Any] = {
-        "entityType": "dataset",
-        "entityUrn": "urn:li:dataset:(urn:li:dataPlatform:glue,sales.orders,PROD)",
-        "changeType": "UPSERT",
-        "aspectName": "status",
-        "aspect": {"contentType": "application/json", "value": '{"removed": "perhaps"}'},
-    }
-    answer = requests.post(
-        f"{service.url}/aspects?action=ingestProposal",
-        json={"proposal": broken},
-        headers={"Authorization": f"Bearer {TOKEN}"},
-        timeout=5,
-    )
-    assert answer.status_code == 422
-    assert len(service.refused) == 1
-    assert service.proposals == []

@@ -15,10 +15,12 @@ from datahub.metadata.schema_classes import (
     BrowsePathEntryClass,
     BrowsePathsV2Class,
     DataPlatformInstanceClass,
+    DatasetKeyClass,
     FineGrainedLineageClass,
     GenericAspectClass,
     MetadataChangeProposalClass,
     OtherSchemaClass,
+    QueryKeyClass,
     QueryPropertiesClass,
     QuerySubjectClass,
     QuerySubjectsClass,
@@ -76,7 +78,16 @@ def broken(aspect: _Aspect, name: str, value: Any) -> _Aspect:
     return aspect
 
 
-@pytest.mark.parametrize("aspect", [StatusClass(removed=False), lineage(edge()), schema("a", "b"), lineage()])
+@pytest.mark.parametrize(
+    "aspect",
+    [
+        StatusClass(removed=False),
+        lineage(edge()),
+        schema("a", "b"),
+        lineage(),
+        DatasetKeyClass("urn:li:dataPlatform:glue", "sales.totals", "PROD"),
+    ],
+)
 def test_what_is_right_passes(aspect: _Aspect) -> None:
     assert problems(proposal(aspect)) == []
 
@@ -84,6 +95,7 @@ def test_what_is_right_passes(aspect: _Aspect) -> None:
 @pytest.mark.parametrize(
     ("item", "said"),
     [
+        (proposal(QueryKeyClass("b"), "urn:li:query:a"), "not the key of this URN"),
         (proposal(broken(StatusClass(), "removed", "no")), "is no boolean"),
         (proposal(broken(StatusClass(), "removed", None)), "is no boolean"),
         (proposal(broken(StatusClass(), "extra", 1)), "has no field extra"),
