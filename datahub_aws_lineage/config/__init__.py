@@ -280,10 +280,10 @@ class AwsLineageConfig(
     @model_validator(mode="after")
     def _something_to_remove(self) -> Self:
         remembers = self.edge_memory is not None and self.edge_memory.path is None
-        if not self.include_catalog_metadata and not remembers:
-            reject_unused(
-                self, ("stateful_ingestion",), "include_catalog_metadata is false: nothing is this source's own"
-            )
+        goes_on = self.athena.reads_api and self.athena.enable_stateful_time_window and self.incremental_lineage
+        if not (self.include_catalog_metadata or remembers or goes_on):
+            because = "include_catalog_metadata is false: nothing is this source's own, and no history is carried on"
+            reject_unused(self, ("stateful_ingestion",), because)
         return self
 
     @model_validator(mode="after")

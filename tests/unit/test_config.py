@@ -102,7 +102,11 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
         ({"athena": {"catalogs": {"AwsDataCatalog": {"platform": "glue"}}}}, "needs no entry"),
         ({"athena": {"catalogs": {"L": {"platform": "a"}, "l": {"platform": "b"}}}}, "differ only in case"),
         (
-            {"include_catalog_metadata": False, "stateful_ingestion": {"enabled": True}},
+            {
+                "include_catalog_metadata": False,
+                "stateful_ingestion": {"enabled": True},
+                "athena": {"enable_stateful_time_window": False},
+            },
             "stateful_ingestion: no effect, because include_catalog_metadata is false",
         ),
         (
@@ -121,6 +125,7 @@ def test_an_unknown_key_is_named(settings: dict[str, Any], key: str) -> None:
                 "edge_memory": {"path": "x"},
                 "include_catalog_metadata": False,
                 "stateful_ingestion": {"enabled": True},
+                "athena": {"enabled": False},
             },
             "stateful_ingestion: no effect, because include_catalog_metadata is false",
         ),
@@ -208,3 +213,10 @@ def test_a_checkpoint_that_nothing_would_keep_is_an_error(recipe: dict[str, Any]
         AwsLineageConfig.model_validate({**recipe, "athena": athena})
     whole = {"stateful_ingestion": {"enabled": True}, "athena": athena}
     assert AwsLineageConfig.model_validate(whole).athena.enable_stateful_time_window
+
+
+def test_beside_other_sources_the_history_is_carried_on_all_the_same() -> None:
+    """`lineage_only` leaves nothing to remove, but stateful ingestion knows how far Athena's history was read."""
+    config = AwsLineageConfig.model_validate({"lineage_only": True, "stateful_ingestion": {"enabled": True}})
+    assert config.stateful_ingestion is not None
+    assert config.athena.enable_stateful_time_window
