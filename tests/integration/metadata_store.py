@@ -42,7 +42,7 @@ class MetadataService:
     """What was received. `refused` says what is wrong with proposals that were answered with 422.
 
     `silent`: it knows nothing of what it has been told. `faults`: what befalls calls, the first that fits.
-    `fail_after`: how many calls with proposals it still takes before it refuses one, once.
+    `fail_after`: how many proposals it still takes before it refuses one, once.
     """
 
     url: str = ""
@@ -63,17 +63,17 @@ class MetadataService:
             read = [_read(one) for one in written]
             after = copy.deepcopy({one.entityUrn: self._stored.get(str(one.entityUrn), {}) for one, _ in read})
             found = [problem for one, wrong in read for problem in wrong or _apply(after[one.entityUrn], one)]
-            found += self._failure()
+            found += self._failure(len(read))
             self.refused.extend(found)
             if not found:
                 self.proposals.extend(one for one, _ in read)
                 self._stored.update({str(urn): aspects for urn, aspects in after.items()})
         return found
 
-    def _failure(self) -> list[str]:
+    def _failure(self, proposals: int) -> list[str]:
         if self.fail_after is None:
             return []
-        self.fail_after = self.fail_after - 1 if self.fail_after else None
+        self.fail_after = self.fail_after - proposals if proposals <= self.fail_after else None
         return [] if self.fail_after is not None else ["this one fails"]
 
     def forget(self) -> None:
