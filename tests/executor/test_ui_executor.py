@@ -1,14 +1,11 @@
-"""As DataHub's UI runs it: its executor is given a recipe and our wheel, makes an environment, installs and runs.
-
-Real: the executor that ships in acryl-datahub, its environments (uv, PyPI) and secret store. Ours: the metadata
-service.
-"""
+"""As DataHub's UI runs it: the executor is given a recipe and our wheel, makes an environment, installs and runs."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,110 +14,188 @@ from typing import Any
 
 import pytest
 import yaml
-from datahub.executor.execution.default_executor import DefaultExecutor, DefaultExecutorConfig
-from datahub.executor.execution.task import TaskConfig
-from datahub.executor.request.execution_request import ExecutionRequest
-from datahub.executor.result.execution_result import ExecutionResult, Type
-from datahub.secret.secret_store import SecretStoreConfig
+from datahub.executor.result.execution_result import Type
 from metadata_server import TOKEN, MetadataService, metadata_service
+from ui import ROOT, Ui
+
+from datahub_aws_lineage.config.recipes import load_recipe
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("TEST_EXECUTOR"), reason="`make test-executor` runs them"),
     pytest.mark.filterwarnings("ignore"),  # the executor leaves pipes and loops open
 ]
 
-ROOT = Path(__file__).parent.parent.parent
-TASKS = "datahub.executor.execution"
+DOCS = (ROOT / "docs" / "datahub_ui.md").read_text(encoding="utf-8")
 OLDEST = re.findall(r"acryl-datahub\[[^\]]*\]>=([\d.]+)", (ROOT / "setup.py").read_text())[0]
 """What the UI calls CLI version. Here the oldest that is supported."""
 
-
-class Ui:
-    """What the UI sends: a recipe in JSON, and extra pip libraries in JSON."""
-
-    def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-        subprocess.run(command, check=True)
-        (self._wheel,) = folder.glob("*.whl")
-        tasks = {
-            "RUN_INGEST": f"{TASKS}.sub_process_ingestion_task.SubProcessIngestionTask",
-            "TEST_CONNECTION": f"{TASKS}.sub_process_test_connection_task.SubProcessTestConnectionTask",
-        }
-        folders = {"tmp_dir": str(folder / "runs")}
-        logs = {"RUN_INGEST": {"log_dir": str(folder / "logs")}}
-        self._executor = DefaultExecutor(
-            DefaultExecutorConfig(
-                id="default",
-                task_configs=[
-                    TaskConfig(name=name, type=kind, configs={**folders, **logs.get(name, {})})
-                    for name, kind in tasks.items()
-                ],
-                secret_stores=[SecretStoreConfig(type="env", config={})],
-            )
-        )
-
-    def send(self, task: str, run: str, config: dict[str, Any], sink: dict[str, Any] | None = None) -> ExecutionResult:
-        recipe = {"source": {"type": "aws-lineage", "config": config}, **({"sink": sink} if sink else {})}
-        arguments = {
-            "recipe": json.dumps(recipe),
-            "version": os.environ.get("DATAHUB_VERSION", OLDEST),
-            "extra_pip_requirements": json.dumps([str(self._wheel)]),
-            "extra_env_vars": json.dumps({"DATAHUB_TELEMETRY_ENABLED": "false"}),
-        }
-        return self._executor.execute(ExecutionRequest(exec_id=run, name=task, args=arguments))
+SECRET = "correct-horse/battery+staple"
+"""As AWS's secret keys, it has signs that are written otherwise in a URL."""
 
 
 @pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Ui:
-    return Ui(tmp_path_factory.mktemp("ui"))
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MetadataService]:
+def service() -> Iterator[MetadataService]:
     with metadata_service() as running:
-        monkeypatch.setenv("GMS_TOKEN", TOKEN)  # the executor's secret store, here the environment
+        running.secrets = {"GMS_TOKEN": TOKEN, "AWS_SECRET": SECRET}
         yield running
 
 
-def config(**more: Any) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def ui(service: MetadataService, tmp_path_factory: pytest.TempPathFactory) -> Ui:
+    return Ui(tmp_path_factory.mktemp("ui"), service, os.environ.get("DATAHUB_VERSION", OLDEST))
+
+
+@pytest.fixture(autouse=True)
+def forget(service: MetadataService) -> None:
+    service.forget()
+
+
+def recipe(sink: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    """The demo's, with absolute paths and a sink of one's own, or none."""
     demo = yaml.safe_load((ROOT / "recipes" / "demo.yml").read_text())["source"]["config"]
     del demo["report_file"]
-    return {**demo, "snapshot": str(ROOT / demo["snapshot"]), **more}
+    written = {"type": "aws-lineage", "config": {**demo, "snapshot": str(ROOT / demo["snapshot"]), **config}}
+    return {"source": written, **({"sink": sink} if sink else {})}
 
 
-def test_ingestion(ui: Ui, service: MetadataService) -> None:
-    sink = {"type": "datahub-rest", "config": {"server": service.url, "token": "${GMS_TOKEN}"}}
-    result = ui.send("RUN_INGEST", "run-ingest", config(), sink)
-    summary = result.get_summary()
-    assert result.type is Type.SUCCESS, summary
+def away(**config: Any) -> dict[str, Any]:
+    """A recipe that asks an AWS which does not answer, with a secret key."""
+    connection = {
+        "aws_region": "eu-central-1",
+        "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "aws_secret_access_key": "${AWS_SECRET}",
+        "aws_endpoint_url": "http://127.0.0.1:9",
+        "aws_retry_num": 1,
+    }
+    return {"source": {"type": "aws-lineage", "config": {"aws_config": connection, **config}}}
+
+
+# ---- runs -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_the_command_of_the_docs_deploys(
+    ui: Ui, service: MetadataService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAHUB_GMS_URL", service.url)
+    monkeypatch.setenv("DATAHUB_GMS_TOKEN", TOKEN)
+    path = tmp_path / "recipe.yml"
+    path.write_text(yaml.safe_dump(recipe(stateful_ingestion={"enabled": True})))
+    deploy(DOCS, {"recipe.yml": str(path), r"/\S*\.whl": str(ui.wheel)})
+
+    ((urn, source),) = service.sources.items()
+    assert (source["name"], source["type"]) == ("aws-lineage", "aws-lineage")
+    assert source["schedule"] == {"interval": "0 5 * * *", "timezone": "Europe/Berlin"}
+    extra = {one["key"]: one["value"] for one in source["config"]["extraArgs"]}
+    assert json.loads(extra["extra_pip_requirements"]) == [str(ui.wheel)]
+
+    result = ui.run("deployed", json.loads(source["config"]["recipe"]), source=urn, extra=extra)
+    assert result.type is Type.SUCCESS, result.get_summary()
     assert service.refused == []
     lineage = service.aspects("upstreamLineage")
     assert len(lineage) > 100
     assert any("ledger.gl.journal" in urn for urn in lineage)
-    assert "Pipeline finished" in summary
-    assert TOKEN not in summary
-    report = json.loads(result.get_structured_report() or "{}")
-    assert report["source"]["type"] == "aws-lineage"
+    assert {one["pipelineName"] for one in service.aspects("datahubIngestionCheckpoint").values()} == {urn}
+    shown = ui.shown("deployed")
+    assert shown["status"] == "SUCCESS"
+    assert "Pipeline finished successfully" in shown["report"]
+    report = json.loads(shown["structuredReport"]["serializedValue"])["source"]
+    assert (report["type"], report["report"]["failures"]) == ("aws-lineage", [])
+    assert report["report"]["coverage"]["statements_total"] > 400
+
+
+def deploy(text: str, replaced: dict[str, str]) -> None:
+    """Runs the `datahub ingest deploy` of a text as it stands there, but for names of files."""
+    (command,) = re.findall(r"\$ datahub (ingest deploy (?:.*\\\n)*.*)", text)
+    for pattern, value in replaced.items():
+        command, found = re.subn(pattern, value, command)
+        assert found == 1, pattern
+    subprocess.run([sys.executable, "-m", "datahub", *shlex.split(command.replace("\\\n", ""))], check=True)
+
+
+@pytest.mark.parametrize("version", [None, "1.6.0"], ids=["the oldest", "one that is too old"])
+def test_what_a_run_emits_is_what_the_demo_emits(ui: Ui, tmp_path: Path, version: str | None) -> None:
+    output = tmp_path / "out.json"
+    result = ui.run("file", recipe({"type": "file", "config": {"filename": str(output)}}), version=version)
+    assert result.type is Type.SUCCESS, result.get_summary()
+    (count,) = re.findall(r"output/demo\.json  \(([\d,]+) proposals\)", (ROOT / "README.md").read_text())
+    assert len(json.loads(output.read_text())) == int(count.replace(",", ""))
+    assert ui.shown("file")["status"] == "SUCCESS"
 
 
 def test_a_wrong_recipe_names_the_key(ui: Ui, tmp_path: Path) -> None:
     sink = {"type": "file", "config": {"filename": str(tmp_path / "out.json")}}
-    result = ui.send("RUN_INGEST", "run-wrong", config(glue={"enabeld": True}), sink)
+    result = ui.run("wrong", recipe(sink, glue={"enabeld": "${AWS_SECRET}"}))
     assert result.type is Type.FAILURE
-    assert "glue.enabeld" in result.get_summary()
+    shown = ui.shown("wrong")
+    assert shown["status"] == "FAILURE"
+    assert "glue.enabeld" in shown["report"]
+    assert SECRET not in ui.everything_written("wrong", result)
+
+
+# ---- secrets --------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_of_the_ui_reach_the_run_and_nothing_that_it_writes(
+    ui: Ui, service: MetadataService, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sink = {"type": "datahub-rest", "config": {"server": service.url, "token": "${GMS_TOKEN}"}}
+    result = ui.run("secret", recipe(sink))
+    assert result.type is Type.SUCCESS, result.get_summary()
+    assert len(service.aspects("upstreamLineage")) > 100  # the token was the one that the server asks for
+    written = ui.everything_written("secret", result)
+    assert "Pipeline finished successfully" in written
+    for text in (written, *capfd.readouterr()):
+        assert TOKEN not in text
+
+
+def test_no_secret_is_told_of_a_run_that_fails(ui: Ui, capfd: pytest.CaptureFixture[str]) -> None:
+    result = ui.run("away", {**away(), "sink": {"type": "console"}})
+    assert result.type is Type.FAILURE
+    written = ui.everything_written("away", result)
+    assert "127.0.0.1:9" in written
+    for text in (written, *capfd.readouterr()):
+        assert SECRET not in text
+
+
+# ---- connections ----------------------------------------------------------------------------------------------------
+
+
+def connection(ui: Ui, run: str, tested: dict[str, Any]) -> dict[str, Any]:
+    ui.run(run, tested, task="TEST_CONNECTION")
+    shown = ui.shown(run)
+    assert shown["status"] == "SUCCESS"  # the test was done; what it says stands in its report
+    found: dict[str, Any] = json.loads(shown["structuredReport"]["serializedValue"])
+    return found
 
 
 def test_connection(ui: Ui) -> None:
-    result = ui.send("TEST_CONNECTION", "run-test", config())
-    assert result.type is Type.SUCCESS, result.get_summary()
-    report = json.loads(result.get_structured_report() or "{}")
+    report = connection(ui, "test", recipe())
     assert report["basic_connectivity"]["capable"] is True
     assert report["capability_report"]["Glue tables"]["capable"] is True
     assert all(one["capable"] for one in report["capability_report"].values())
 
 
-def test_a_connection_that_cannot_be_had(ui: Ui, tmp_path: Path) -> None:
-    result = ui.send("TEST_CONNECTION", "run-refused", config(snapshot=str(tmp_path)))
-    report = json.loads(result.get_structured_report() or "{}")
+def test_a_connection_without_a_recording(ui: Ui, tmp_path: Path) -> None:
+    report = connection(ui, "refused", recipe(snapshot=str(tmp_path)))
     assert report["internal_failure"] is True
     assert "is not a recording" in report["internal_failure_reason"]
+
+
+def test_a_connection_to_an_account_that_does_not_answer(ui: Ui) -> None:
+    report = connection(ui, "unreachable", away())
+    assert report["basic_connectivity"]["capable"] is False
+    assert "127.0.0.1:9" in report["basic_connectivity"]["failure_reason"]
+    assert not any(one["capable"] for one in report["capability_report"].values())
+    assert SECRET not in json.dumps(ui.shown("unreachable"))
+
+
+# ---- the text -------------------------------------------------------------------------------------------------------
+
+
+def test_the_recipe_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        monkeypatch.setenv(name, "x")
+    path = tmp_path / "recipe.yml"
+    path.write_text(text)
+    assert load_recipe(path).stateful_ingestion is not None

@@ -55,10 +55,18 @@ def metadata_service() -> Iterator[MetadataService]:
 def _proposals(path: str, method: str, body: Any) -> list[dict[str, Any]] | None:
     """What one call brings; None where it is no call that brings proposals."""
     if path == "/aspects?action=ingestProposal":
-        return [body["proposal"]]
+        return [_named(body["proposal"])]
     if path == "/aspects?action=ingestProposalBatch":
-        return list(body["proposals"])
+        return [_named(proposal) for proposal in body["proposals"]]
     return list(_from_openapi(path, method, body)) if path.startswith(OPENAPI) else None
+
+
+def _named(proposal: dict[str, Any]) -> dict[str, Any]:
+    """A proposal with the URN of its entity, where it has the key alone, as those of the executor have."""
+    if "entityUrn" in proposal:
+        return proposal
+    parts = json.loads(proposal["entityKeyAspect"]["value"]).values()
+    return {**proposal, "entityUrn": ":".join(["urn:li", proposal["entityType"], *parts])}
 
 
 def _from_openapi(path: str, method: str, body: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -117,11 +125,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, {"message": "no token"})
         elif self.path == "/aspects?action=getTimeseriesAspectValues":
             self._answer(200, {"value": {"values": self.server.service.last_checkpoint(body["urn"])}})
+        elif self.path == "/api/graphql":
+            self._answer_graphql(body["query"], body["variables"])
         else:
             self._take(_proposals(self.path, self.command, body))
 
     def do_PATCH(self) -> None:
         self.do_POST()
+
+    def _answer_graphql(self, query: str, variables: dict[str, Any]) -> None:
+        found = self.server.service.graphql(query, variables)
+        if found is None:
+            self._unknown()
+        else:
+            self._answer(200, {"data": found})
 
     def _take(self, written: list[dict[str, Any]] | None) -> None:
         if written is None:

@@ -42,7 +42,8 @@ class MetadataService:
     """What was received. `refused` says what is wrong with proposals that were answered with 422.
 
     `silent`: it knows nothing of what it has been told. `faults`: what befalls calls, the first that fits.
-    `fail_after`: how many proposals it still takes before it refuses one, once.
+    `fail_after`: how many proposals it still takes before it refuses one, once. `secrets` are those of the UI,
+    `sources` the ingestion sources that were deployed, by URN.
     """
 
     url: str = ""
@@ -54,6 +55,8 @@ class MetadataService:
     refused: list[str] = field(default_factory=list)
     unknown_calls: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     _stored: dict[str, Aspects] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -103,6 +106,16 @@ class MetadataService:
     def stored(self) -> dict[str, Aspects]:
         """All aspects as they stand, but those of DataHub's records of runs."""
         return {urn: aspects for urn, aspects in self._stored.items() if urn.split(":")[2] not in OWN_RECORDS}
+
+    def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer of the two operations that running from the UI needs; None for others."""
+        if "updateIngestionSource" in query:
+            self.sources[variables["urn"]] = variables["input"]
+            return {"updateIngestionSource": variables["urn"]}
+        if "getSecretValues" in query:
+            known = [name for name in variables["input"]["secrets"] if name in self.secrets]
+            return {"getSecretValues": [{"name": name, "value": self.secrets[name]} for name in known]}
+        return None
 
     def last_checkpoint(self, urn: str) -> list[dict[str, Any]]:
         """The stateful-ingestion checkpoint of a job, in the form of `getTimeseriesAspectValues`."""
