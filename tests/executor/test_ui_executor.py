@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,6 @@ import yaml
 from datahub.executor.result.execution_result import Type
 from metadata_server import TOKEN, MetadataService, metadata_service
 from ui import ROOT, Ui
-
-from datahub_aws_lineage.config.recipes import load_recipe
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("TEST_EXECUTOR"), reason="`make test-executor` runs them"),
@@ -58,16 +58,16 @@ def recipe(sink: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
     return {"source": written, **({"sink": sink} if sink else {})}
 
 
-def away(**config: Any) -> dict[str, Any]:
-    """A recipe that asks an AWS which does not answer, with a secret key."""
+def away(endpoint: str = "http://127.0.0.1:9") -> dict[str, Any]:
+    """A recipe that asks an AWS which is not there, with a secret key."""
     connection = {
         "aws_region": "eu-central-1",
         "aws_access_key_id": "AKIAIOSFODNN7EXAMPLE",
         "aws_secret_access_key": "${AWS_SECRET}",
-        "aws_endpoint_url": "http://127.0.0.1:9",
+        "aws_endpoint_url": endpoint,
         "aws_retry_num": 1,
     }
-    return {"source": {"type": "aws-lineage", "config": {"aws_config": connection, **config}}}
+    return {"source": {"type": "aws-lineage", "config": {"aws_config": connection}}}
 
 
 # ---- runs -----------------------------------------------------------------------------------------------------------
@@ -132,6 +132,20 @@ def test_a_wrong_recipe_names_the_key(ui: Ui, tmp_path: Path) -> None:
     assert SECRET not in ui.everything_written("wrong", result)
 
 
+def test_a_run_that_is_stopped_leaves_no_process(ui: Ui) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as threads:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        running = threads.submit(ui.run, "stopped", {**away(endpoint), "sink": {"type": "console"}})
+        silent.settimeout(120)
+        asked, _ = silent.accept()  # AWS is asked, and does not answer
+        with asked:
+            assert ui.processes("stopped")
+            ui.stop("stopped")
+            assert running.result(timeout=40).type is Type.CANCELLED
+    assert ui.shown("stopped")["status"] == "CANCELLED"
+    assert ui.processes("stopped") == []
+
+
 # ---- secrets --------------------------------------------------------------------------------------------------------
 
 
@@ -187,15 +201,3 @@ def test_a_connection_to_an_account_that_does_not_answer(ui: Ui) -> None:
     assert "127.0.0.1:9" in report["basic_connectivity"]["failure_reason"]
     assert not any(one["capable"] for one in report["capability_report"].values())
     assert SECRET not in json.dumps(ui.shown("unreachable"))
-
-
-# ---- the text -------------------------------------------------------------------------------------------------------
-
-
-def test_the_recipe_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", DOCS, re.DOTALL)
-    for name in re.findall(r"\$\{(\w+)\}", text):
-        monkeypatch.setenv(name, "x")
-    path = tmp_path / "recipe.yml"
-    path.write_text(text)
-    assert load_recipe(path).stateful_ingestion is not None

@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 from datahub.executor.execution.reporting_executor import ReportingExecutor, ReportingExecutorConfig
 from datahub.executor.execution.task import TaskConfig
 from datahub.executor.request.execution_request import ExecutionRequest
+from datahub.executor.request.signal_request import SignalRequest
 from datahub.executor.result.execution_result import ExecutionResult
 from datahub.ingestion.graph.config import DatahubClientConfig
 from datahub.secret.secret_store import SecretStoreConfig
@@ -45,7 +47,8 @@ class Ui:
         self.service = service
         self._version = version
         self._logs = folder / "logs"
-        places = {"tmp_dir": str(folder / "runs")}
+        self._runs = folder / "runs"
+        places = {"tmp_dir": str(self._runs)}
         ingestion = f"{TASKS}.sub_process_ingestion_task.SubProcessIngestionTask"
         connection = f"{TASKS}.sub_process_test_connection_task.SubProcessTestConnectionTask"
         server = DatahubClientConfig(server=service.url, token=TOKEN)
@@ -86,6 +89,15 @@ class Ui:
             **(extra or {}),
         }
         return self._executor.execute(ExecutionRequest(exec_id=run, name=task, args=arguments))
+
+    def stop(self, run: str) -> None:
+        """The button of a run that is under way."""
+        self._executor.signal(SignalRequest(executor_id="default", exec_id=run, signal="KILL"))
+
+    def processes(self, run: str) -> list[str]:
+        """Command lines of the run's processes: those that name its environment."""
+        names = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        return [" ".join(name) for name in names if any(str(self._runs / run) in part for part in name)]
 
     def shown(self, run: str) -> dict[str, Any]:
         """What the page of a run shows: its status, its report and log."""

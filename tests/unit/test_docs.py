@@ -9,6 +9,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from datahub.cli.ingest_cli import deploy
 from datahub.configuration.common import AllowDenyPattern
 from datahub.ingestion.source.aws.glue import GlueSourceConfig
 from pydantic.fields import FieldInfo
@@ -69,6 +70,18 @@ def test_the_recipe_of_the_readme_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yml"
     path.write_text(recipe)
     assert load_recipe(path).redshift[0].work_group == "analytics"
+
+
+def test_the_recipe_and_the_command_of_the_docs_of_the_ui(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "datahub_ui.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "recipe.yml"
+    path.write_text(recipe)
+    assert load_recipe(path).stateful_ingestion is not None
+    (command,) = re.findall(r"datahub ingest deploy (.*?)```", text, re.DOTALL)
+    known = {name for parameter in deploy.params for name in parameter.opts}
+    assert set(re.findall(r"(?<= )--[\w-]+", f" {command}")) <= known
+    assert f"datahub_aws_lineage-{__version__}-py3-none-any.whl" in command
 
 
 def test_what_the_recipe_beside_datahubs_own_sources_says_of_theirs() -> None:
