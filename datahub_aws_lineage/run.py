@@ -86,6 +86,7 @@ class Run:
         )
         self._repeats = Repeats()
         self._views: list[tuple[Table, str | None]] = []
+        self._site_of: dict[Dataset, str] = {}
         self._noted: list[tuple[Table, str | None]] = []
 
     def _open_readers(self, sites: Sequence[Site]) -> dict[str | None, Readers]:
@@ -187,12 +188,21 @@ class Run:
         if self._config.include_noted_lineage and any(notes_of(table)):
             self._noted.append((table, warehouse))
         dataset = self._dataset(table, warehouse)
+        if table.platform == "glue" and warehouse is not None:
+            self._tell_apart(dataset, warehouse)
         if self._publication.add_table(dataset, table, self._location(table)):
             env, notes = self._config.env, self._diagnostics
             yield from described(table_proposals(table, dataset, env=env, region=region, diagnostics=notes))
             yield from self._tags.work_units(dataset_urn(dataset, env), table.tags)
         if self._config.glue.include_siblings and table.platform == "glue":
             yield from sibling_units(dataset, self._config.env)
+
+    def _tell_apart(self, dataset: Dataset, site: str) -> None:
+        """Says where two sites have a table of one name under one platform instance: they become one dataset."""
+        first = self._site_of.setdefault(dataset, site)
+        if first != site:
+            detail = f"{dataset}: {first}, {site}; give each a platform_instance, as {{account_name}}-{{region}}"
+            self._diagnostics.warning("Tables of two accounts or regions have one name", detail)
 
     def _dataset(self, table: Table, warehouse: str | None) -> Dataset:
         if table.platform == "redshift":

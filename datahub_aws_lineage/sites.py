@@ -55,7 +55,6 @@ def open_sites(config: AwsLineageConfig, diagnostics: Diagnostics, opened: Sessi
                 diagnostics.failure("A part of the account could not be read", f"{account.name}/{region}: {e}")
                 continue
             sites.setdefault((account.known_account_id or account.name, region), site)
-    _warn_of_shared_instances(list(sites.values()), diagnostics)
     return list(sites.values())
 
 
@@ -127,16 +126,6 @@ def _member(account: OrganizationAccount, organization: OrganizationConfig, conf
         regions=regions,
         platform_instance=template.replace("{account_name}", account.name) if template else None,
     )
-
-
-def _warn_of_shared_instances(sites: list[Site], diagnostics: Diagnostics) -> None:
-    by_instance: dict[str | None, list[str]] = {}
-    for site in sites:
-        by_instance.setdefault(site.config.platform_instance, []).append(str(site.name))
-    for instance, names in by_instance.items():
-        if len(names) > 1:
-            detail = f"{', '.join(names)}: {instance or 'none'}; give each its own, as `{{account_name}}-{{region}}`"
-            diagnostics.warning("Accounts share a platform instance: their tables of one name become one", detail)
 
 
 def naming(config: AwsLineageConfig, sites: Iterable[Site]) -> Naming:

@@ -59,14 +59,11 @@ class HandWritten:
         self.add(DatasetLineage(dataset, (DatasetEdge(resolved.dataset, "manual"),), columns))
 
     def _may_be_there(self, dataset: Dataset) -> bool:
-        """Whether a catalog of the recipe has it, or may have it, or it is none of theirs."""
-        missing = False
-        for name, dialect, warehouse in self._resolver.names_of(dataset):
-            resolved = self._ledger.resolve(name, dialect, warehouse)
-            if resolved is not None and resolved.dataset == dataset:
-                if resolved.known:
-                    return True
-                missing = resolved.complete
+        """Whether some catalog of the recipe has it, or may have it, or it is none of theirs."""
+        names = self._resolver.names_of(dataset)
+        resolved = [self._ledger.resolve(name, dialect, warehouse) for name, dialect, warehouse in names]
+        found = [one for one in resolved if one is not None and one.dataset == dataset]
+        missing = bool(found) and all(one.complete and not one.known for one in found)
         if missing:
             self._report_missing(str(dataset))
         return not missing

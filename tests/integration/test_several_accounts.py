@@ -126,10 +126,19 @@ def test_an_account_that_cannot_be_read_costs_no_other(recorded: Path, tmp_path:
     assert "producer/eu-central-1: " in "".join(failure.context)
 
 
-def test_accounts_that_share_an_instance_are_told(recorded: Path, tmp_path: Path) -> None:
+def test_tables_that_become_one_are_told(recorded: Path, tmp_path: Path) -> None:
     report = ingest(tmp_path / "out.json", recipe(recorded, platform_instance="{account_name}")).report
     (warning,) = report.warnings
-    assert "consumer/eu-central-1, consumer/us-east-1: consumer" in "".join(warning.context)
+    assert "consumer/eu-central-1, consumer/us-east-1; give each" in "".join(warning.context)
+
+
+def test_accounts_may_share_an_instance_where_no_name_is_used_twice(recorded: Path, tmp_path: Path) -> None:
+    clicks = {**CLICKS, "DatabaseName": "clicks"}
+    record(recorded / "other" / "eu-central-1", CONSUMER, {"clicks": [clicks]})
+    accounts = [{"name": name, "regions": ["eu-central-1"]} for name in ("producer", "other")]
+    report = ingest(tmp_path / "out.json", recipe(recorded, platform_instance="lake", accounts=accounts)).report
+    assert not report.warnings
+    assert not report.failures
 
 
 def test_the_accounts_of_an_organisation(recorded: Path, tmp_path: Path) -> None:
