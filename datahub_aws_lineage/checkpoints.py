@@ -56,7 +56,8 @@ class WorkGroupCheckpoints(StatefulIngestionUsecaseHandlerBase[WorkGroupsState])
         provider.register_stateful_ingestion_usecase_handler(self)
         committable = provider.ingestion_checkpointing_state_provider
         if self.is_checkpointing_enabled() and committable is not None:
-            # What a sink failed to write must be read again; DataHub's own policy is to commit all the same.
+            # What a sink failed to write must be read again; DataHub's own policy is to commit all the same. This holds
+            # for what the sink has told by then: `datahub-rest` tells some of it later (docs/sinks.md).
             committable.commit_policy = CommitPolicy.ON_NO_ERRORS
 
     @property
